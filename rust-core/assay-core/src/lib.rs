@@ -1,0 +1,19 @@
+//! The engine of Assay: prompt templates, model calls, metrics and statistics.
+//!
+//! Knows nothing of Spark, of the JVM or of `unsafe`. Direction of dependence inside the crate:
+//! `error <- spec, options <- {template, metrics, stats, provider, cache} <- inference <- exec`.
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod options;
+pub mod spec;
+
+pub mod cache;
+pub mod exec;
+pub mod inference;
+pub mod metrics;
+pub mod provider;
+pub mod stats;
+pub mod template;
+
+pub use error::{Error, ErrorKind, Result};

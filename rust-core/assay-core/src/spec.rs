@@ -1,0 +1,155 @@
+//! The one message that the shim sends to open a native session, as versioned JSON.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The version of the message. The shim and the engine come from one build, so they always agree.
+pub const SPEC_VERSION: u32 = 1;
+
+/// What a native session does.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SessionSpec {
+    /// Row functions over Arrow batches: one batch in, one batch out.
+    Eval(EvalSpec),
+    /// Model calls: batches in, finished rows out as they finish.
+    Complete(CompleteSpec),
+}
+
+/// Row functions to evaluate together.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvalSpec {
+    /// Must be [`SPEC_VERSION`].
+    pub version: u32,
+    /// How many columns each batch has.
+    pub columns: usize,
+    /// The functions. The batch that comes back has one column for each, in this order.
+    pub functions: Vec<FunctionSpec>,
+}
+
+/// One function call.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FunctionSpec {
+    /// The SQL name, for instance `llm_token_f1`.
+    pub name: String,
+    /// Where each argument stands: `0..columns` is a column of the batch, `columns + i` the result of function `i`.
+    pub args: Vec<usize>,
+    /// The options as the user gave them.
+    #[serde(default)]
+    pub options: Map<String, Value>,
+    /// Constant text that the function needs once: the template of `llm_prompt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constant: Option<String>,
+    /// The model, for functions that render requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelConf>,
+    /// Options that are columns: option name to column.
+    #[serde(default)]
+    pub per_row: BTreeMap<String, usize>,
+}
+
+/// Model calls to make for each row.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompleteSpec {
+    /// Must be [`SPEC_VERSION`].
+    pub version: u32,
+    /// How many columns each batch has.
+    pub columns: usize,
+    /// The calls of one row. The batch that comes back has `row_id` and one struct column for each, in this order.
+    pub calls: Vec<CallSpec>,
+}
+
+/// One model call.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallSpec {
+    /// The model.
+    pub model: ModelConf,
+    /// Where the prompt comes from.
+    pub prompt: PromptSpec,
+    /// Constant options as the user gave them.
+    #[serde(default)]
+    pub options: Map<String, Value>,
+    /// Options that are columns: option name to column.
+    #[serde(default)]
+    pub per_row: BTreeMap<String, usize>,
+    /// A BOOLEAN column; where it is not true the call is not made and the result is NULL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<usize>,
+}
+
+/// Where a prompt comes from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum PromptSpec {
+    /// A column: STRING, or ARRAY<STRUCT<role, content>> as chat messages.
+    Column(usize),
+    /// A template over a STRUCT column; its error, if any, goes to the row's `error`.
+    Template {
+        /// The Jinja text.
+        source: String,
+        /// The STRUCT column.
+        column: usize,
+    },
+}
+
+/// A model as configured: the settings under `spark.assay.model.<name>.`, without that prefix.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConf {
+    /// The name under which queries know the model.
+    pub name: String,
+    /// Key to value, for instance `provider` to `openai`. Holds secrets, so `Debug` shows keys only.
+    pub conf: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for ModelConf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelConf").field("name", &self.name).field("keys", &self.conf.keys()).finish()
+    }
+}
+
+impl SessionSpec {
+    /// Reads a spec and checks its version.
+    pub fn from_json(json: &[u8]) -> Result<Self> {
+        let spec: SessionSpec = serde_json::from_slice(json)
+            .map_err(|e| Error::new(ErrorKind::InvalidSpec, format!("the session spec cannot be read: {e}")))?;
+        let version = match &spec {
+            SessionSpec::Eval(eval) => eval.version,
+            SessionSpec::Complete(complete) => complete.version,
+        };
+        if version != SPEC_VERSION {
+            return Err(Error::new(
+                ErrorKind::VersionMismatch,
+                format!("the session spec has version {version}, this library reads {SPEC_VERSION}; use one build"),
+            ));
+        }
+        Ok(spec)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_version_is_refused() {
+        let e = SessionSpec::from_json(br#"{"kind":"eval","version":7,"columns":0,"functions":[]}"#).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::VersionMismatch);
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let conf =
+            ModelConf { name: "m".into(), conf: BTreeMap::from([("apiKeySecret".to_string(), "sk-123".to_string())]) };
+        assert_eq!(format!("{conf:?}"), r#"ModelConf { name: "m", keys: ["apiKeySecret"] }"#);
+    }
+}

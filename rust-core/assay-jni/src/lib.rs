@@ -1,0 +1,1 @@
+//! JNI functions over `assay-core`.

@@ -1,0 +1,1 @@
+//! A fast LLM server that injects faults and counts what it serves.
