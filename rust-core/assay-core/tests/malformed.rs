@@ -1,4 +1,5 @@
 //! Bytes that are no Arrow stream, or a damaged one, are an error and never a panic.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 
@@ -58,14 +59,15 @@ fn session() -> EvalSession {
         model: None,
         per_row: Default::default(),
     };
-    let template = "{{ row_ }}{% for k in m %}{{ k }}{{ m[k] }}{% endfor %}{{ n | tojson }}{{ d }}{{ b }}{{ v }}{{ t }}{{ y }}{{ u }}";
+    let template =
+        "{% for k in m %}{{ k }}{{ m[k] }}{% endfor %}{{ n | tojson }}{{ d }}{{ b }}{{ v }}{{ t }}{{ y }}{{ u }}";
     EvalSession::open(&EvalSpec {
         version: SPEC_VERSION,
         columns: 3,
         functions: vec![
             function("llm_token_f1", &[0, 1], None),
             function("llm_contains", &[0, 0], None),
-            function("llm_prompt", &[2], Some(template.strip_prefix("{{ row_ }}").unwrap())),
+            function("llm_prompt", &[2], Some(template)),
         ],
     })
     .unwrap()
