@@ -47,10 +47,7 @@ fn ok(takes_ms: u64) -> Step {
 }
 
 fn fail(takes_ms: u64, failure: Failure) -> Step {
-    Step {
-        takes: Duration::from_millis(takes_ms),
-        attempt: Attempt { result: Err(failure), usage: Usage::default() },
-    }
+    Step { takes: Duration::from_millis(takes_ms), attempt: Attempt { result: Err(failure), usage: Usage::default() } }
 }
 
 fn transient(status: Status) -> Failure {
