@@ -318,7 +318,10 @@ mod tests {
         assert_eq!(frame.key(&messages), "5c4fac179edbd421673c9dece99966d4c5c6353f3aea3a4f2b0beee65eff64dc");
         let none = Map::new();
         let frame = KeyFrame::new(&parts(&none, &[]));
-        assert_eq!(frame.key(&messages_json([("user", "Hi")])), "0c5d56529df214cc3793a05fddc14e4d8401e86a71764e2a65662dc74d6903b7");
+        assert_eq!(
+            frame.key(&messages_json([("user", "Hi")])),
+            "0c5d56529df214cc3793a05fddc14e4d8401e86a71764e2a65662dc74d6903b7"
+        );
         assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 

@@ -34,7 +34,9 @@ impl Backoff {
     pub fn wait(&self, retry: u32, retry_after: Option<Duration>) -> Duration {
         match retry_after {
             Some(asked) => asked.saturating_add(self.base.mul_f64(random())),
-            None => self.base.saturating_mul(1u32.checked_shl(retry).unwrap_or(u32::MAX)).min(self.cap).mul_f64(random()),
+            None => {
+                self.base.saturating_mul(1u32.checked_shl(retry).unwrap_or(u32::MAX)).min(self.cap).mul_f64(random())
+            }
         }
     }
 }

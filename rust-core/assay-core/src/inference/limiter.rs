@@ -32,19 +32,14 @@ static LIMITERS: LazyLock<Mutex<HashMap<(String, String), Arc<Limiter>>>> = Lazy
 impl Limiter {
     /// A limiter of `permits` for one user.
     pub fn new(permits: usize) -> Arc<Self> {
-        Arc::new(Limiter {
-            semaphore: Arc::new(Semaphore::new(permits)),
-            size: Mutex::new(Size { permits, owed: 0 }),
-        })
+        Arc::new(Limiter { semaphore: Arc::new(Semaphore::new(permits)), size: Mutex::new(Size { permits, owed: 0 }) })
     }
 
     /// The limiter that all sessions of this process share for the model `name` at `endpoint`. The newest `permits` wins.
     pub fn shared(name: &str, endpoint: &str, permits: usize) -> Arc<Self> {
         let mut limiters = LIMITERS.lock().unwrap_or_else(PoisonError::into_inner);
-        let limiter = limiters
-            .entry((name.to_string(), endpoint.to_string()))
-            .or_insert_with(|| Limiter::new(permits))
-            .clone();
+        let limiter =
+            limiters.entry((name.to_string(), endpoint.to_string())).or_insert_with(|| Limiter::new(permits)).clone();
         limiter.resize(permits);
         limiter
     }

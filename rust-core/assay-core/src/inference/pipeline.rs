@@ -225,3 +225,6 @@ impl<B: Backend> Pipeline<B> {
 fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
+
+#[cfg(test)]
+mod tests;

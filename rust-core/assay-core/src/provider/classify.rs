@@ -162,8 +162,7 @@ fn machine_word(value: &Value) -> Option<String> {
     match value {
         Value::Number(number) => number.as_u64().filter(|n| *n < 100_000).map(|n| n.to_string()),
         Value::String(text) => {
-            let word = text.len() <= 48
-                && text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_')
+            let word = text.len() <= 48 && text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_')
                 || text.len() <= 5 && text.bytes().all(|b| b.is_ascii_digit());
             (word && !text.is_empty()).then(|| text.clone())
         }

@@ -65,8 +65,7 @@ pub(super) async fn post(
     *request.body_mut() = Some(body.into());
     let mut response = client.execute(request).await.map_err(|e| connection_failure(&e))?;
     let status = response.status().as_u16();
-    let retry_after =
-        if status == 200 { None } else { retry_after(response.headers(), SystemTime::now()) };
+    let retry_after = if status == 200 { None } else { retry_after(response.headers(), SystemTime::now()) };
     let cut = |e: reqwest::Error| Failure {
         http_status: Some(status),
         ..Failure::transient(Status::NetworkError, format!("the connection broke within the answer{}", cause(&e)))

@@ -125,8 +125,7 @@ impl OpenAi {
             headers.insert(name, sensitive(value));
         }
         // Azure, the one with api-version, takes its keys in a header of its own.
-        let auth_header =
-            if model.api_version.is_some() { HeaderName::from_static("api-key") } else { AUTHORIZATION };
+        let auth_header = if model.api_version.is_some() { HeaderName::from_static("api-key") } else { AUTHORIZATION };
         let key = model.key.resolve().map_err(|e| e.context(format!("model '{}'", model.name)))?;
         if let Some(key) = &key
             && HeaderValue::from_str(key.expose()).is_err()
@@ -187,4 +186,3 @@ fn sensitive(mut value: HeaderValue) -> HeaderValue {
     value.set_sensitive(true);
     value
 }
-

@@ -37,7 +37,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("maxConcurrency", "64", "How many requests an executor process has open at once."),
     setting("timeoutMs", "60000", "How long one attempt may take."),
     setting("connectTimeoutMs", "10000", "How long opening a connection may take."),
-    setting("rowTimeoutMs", "600000", "How long a row may take with all its retries, not counting the wait for its turn."),
+    setting(
+        "rowTimeoutMs",
+        "600000",
+        "How long a row may take with all its retries, not counting the wait for its turn.",
+    ),
     setting("maxRetries", "4", "How many times a failed request is sent again."),
     setting("price.input", "", "US dollars for a million tokens of input."),
     setting("price.output", "", "US dollars for a million tokens of output."),
@@ -245,7 +249,9 @@ impl Reader<'_> {
     fn check_keys(&self) -> Result<()> {
         for key in self.conf.keys() {
             if QUOTA_SETTINGS.contains(&key.as_str()) {
-                return Err(self.invalid(key, "is not yet enforced; the limit would be broken in a cluster. Leave it out"));
+                return Err(
+                    self.invalid(key, "is not yet enforced; the limit would be broken in a cluster. Leave it out")
+                );
             }
             let known = SETTINGS.iter().any(|setting| setting.key == key && !key.contains('<'));
             if known || key.strip_prefix("headers.").is_some_and(|name| !name.is_empty()) {
@@ -318,8 +324,10 @@ impl Reader<'_> {
     }
 
     fn key(&self, provider: ProviderKind, endpoint: &str) -> Result<KeySource> {
-        let given: Vec<&str> =
-            ["apiKeyEnv", "apiKeyFile", "apiKeySecret"].into_iter().filter(|key| self.conf.contains_key(*key)).collect();
+        let given: Vec<&str> = ["apiKeyEnv", "apiKeyFile", "apiKeySecret"]
+            .into_iter()
+            .filter(|key| self.conf.contains_key(*key))
+            .collect();
         match given[..] {
             // Without a word from the user, OpenAI's key goes to OpenAI only.
             [] if provider == ProviderKind::OpenAi && endpoint == OPENAI_ENDPOINT => {
@@ -327,7 +335,9 @@ impl Reader<'_> {
             }
             [] => Ok(KeySource::None),
             ["apiKeyEnv"] => match self.required("apiKeyEnv")? {
-                name if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => Ok(KeySource::Env(name.to_string())),
+                name if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => {
+                    Ok(KeySource::Env(name.to_string()))
+                }
                 _ => Err(self.invalid("apiKeyEnv", "must be the name of an environment variable, not the key itself")),
             },
             ["apiKeyFile"] => Ok(KeySource::File(self.required("apiKeyFile")?.into())),
@@ -341,7 +351,8 @@ impl Reader<'_> {
         for (key, value) in self.conf {
             let Some(name) = key.strip_prefix("headers.") else { continue };
             HeaderName::from_bytes(name.as_bytes()).map_err(|_| self.invalid(key, "is no valid header name"))?;
-            HeaderValue::from_str(value).map_err(|_| self.invalid(key, "holds characters that a header cannot hold"))?;
+            HeaderValue::from_str(value)
+                .map_err(|_| self.invalid(key, "holds characters that a header cannot hold"))?;
             headers.push((name.to_ascii_lowercase(), Secret::new(value)));
         }
         Ok(headers)

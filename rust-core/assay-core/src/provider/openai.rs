@@ -306,7 +306,9 @@ mod tests {
         for cut in ["", "{\"choices\": [{\"mess", "{\"model\":"] {
             assert_eq!(status(cut), Status::NetworkError, "{cut}");
         }
-        for malformed in ["<html>", "{}", "[]", "{\"choices\": []}", "{\"choices\": [{\"message\": {}}]}", "{\"choices\": 1}"] {
+        for malformed in
+            ["<html>", "{}", "[]", "{\"choices\": []}", "{\"choices\": [{\"message\": {}}]}", "{\"choices\": 1}"]
+        {
             assert_eq!(status(malformed), Status::ServerError, "{malformed}");
         }
         assert_eq!(status(r#"{"error": {"code": 429, "message": "slow"}}"#), Status::RateLimited);

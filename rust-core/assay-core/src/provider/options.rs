@@ -23,7 +23,11 @@ pub const FUNCTION: FunctionInfo = FunctionInfo {
     options: &[
         per_row("system", OptionKind::Text, "The system message, sent before the prompt."),
         option("temperature", OptionKind::Float { min: 0.0, max: 2.0 }, "Sampling temperature."),
-        option("top_p", OptionKind::Float { min: 0.0, max: 1.0 }, "Nucleus sampling: the probability mass to sample from."),
+        option(
+            "top_p",
+            OptionKind::Float { min: 0.0, max: 1.0 },
+            "Nucleus sampling: the probability mass to sample from.",
+        ),
         per_row("max_tokens", COUNT, "The most tokens to answer; for servers that do not know max_completion_tokens."),
         per_row("max_completion_tokens", COUNT, "The most tokens to answer, reasoning included."),
         option("stop", OptionKind::TextList, "Texts at which the answer ends."),
@@ -32,7 +36,11 @@ pub const FUNCTION: FunctionInfo = FunctionInfo {
         option("frequency_penalty", PENALTY, "Penalty for tokens by how often they have appeared."),
         option("logprobs", OptionKind::Bool, "Whether to return the log probability of each token."),
         option("top_logprobs", OptionKind::Int { min: 0, max: 20 }, "How many alternatives for each token to ask for."),
-        option("response_format", OptionKind::Json, "The form of the answer, for instance {\"type\": \"json_object\"}."),
+        option(
+            "response_format",
+            OptionKind::Json,
+            "The form of the answer, for instance {\"type\": \"json_object\"}.",
+        ),
         option("reasoning_effort", OptionKind::Text, "How much to reason, for instance low, medium or high."),
         per_row("tools", OptionKind::Json, "The tools that the model may call, as a list."),
         option("tool_choice", OptionKind::Json, "Which tool to call: auto, none, required or a tool."),

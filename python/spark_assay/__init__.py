@@ -1,0 +1,43 @@
+"""Assay: LLM evaluation inside Apache Spark.
+
+>>> import spark_assay as assay
+>>> assay.__version__
+'0.1.0'
+"""
+
+try:
+    import pyspark as _pyspark  # noqa: F401
+except ImportError as _error:
+    raise ImportError(
+        "spark-assay needs PySpark: pip install 'spark-assay[spark]', or 'spark-assay[connect]' for Spark Connect"
+    ) from _error
+
+from spark_assay import functions
+from spark_assay._version import __version__
+from spark_assay.errors import AssayError, ConfigError, DataError, SetupError
+from spark_assay.evaluate import evaluate
+from spark_assay.metrics import Metric
+from spark_assay.preview import Preview, preview
+from spark_assay.result import EvalResult
+from spark_assay.session import add_model, configure, jar_path, use
+from spark_assay.summary import Estimate, Usage
+
+__all__ = [
+    "AssayError",
+    "ConfigError",
+    "DataError",
+    "Estimate",
+    "EvalResult",
+    "Metric",
+    "Preview",
+    "SetupError",
+    "Usage",
+    "__version__",
+    "add_model",
+    "configure",
+    "evaluate",
+    "functions",
+    "jar_path",
+    "preview",
+    "use",
+]

@@ -1,0 +1,332 @@
+"""The SQL functions of Assay, under the names that they have in SQL.
+
+As in ``pyspark.sql.functions``, a ``str`` that stands for data is the name of a column. Text that the query fixes
+(a template, a model's name, an option) is given as it is. Options are keyword-only; ``None`` means not given, so
+that the function's own default holds. An option that may differ by row also takes a column.
+
+Every function goes to Spark by name, so the same call works on classic Spark and on Spark Connect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypeVar
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from spark_assay._columns import option_columns
+
+ColumnOrName: TypeAlias = Column | str
+"""A column, or the name of one."""
+
+_T = TypeVar("_T")
+PerRow: TypeAlias = _T | Column
+"""A constant, or a column with another value in every row."""
+
+__all__ = [
+    "assay_version",
+    "llm_complete",
+    "llm_contains",
+    "llm_exact_match",
+    "llm_prompt",
+    "llm_request",
+    "llm_request_key",
+    "llm_token_f1",
+    "mean_ci",
+    "prompt",
+]
+
+
+def assay_version() -> Column:
+    """The version of the jar that the session uses.
+
+    Returns:
+        STRING.
+
+    Examples:
+        >>> spark.range(1).select(assay_version()).first()[0]
+        '0.1.0'
+    """
+    return _call("assay_version")
+
+
+def llm_prompt(template: str, fields: ColumnOrName) -> Column:
+    r"""Renders a Jinja template for every row.
+
+    Args:
+        template: Jinja text: ``{{ question }}``, loops, conditions and filters.
+        fields: A STRUCT; its fields are the variables of the template.
+
+    Returns:
+        STRING. NULL where ``fields`` is NULL or where the template fails on the row's values. A variable that no
+        field gives is an error when the query is planned.
+
+    Examples:
+        Fill in one column:
+
+        >>> df = spark.createDataFrame([("What is 2 + 2?",)], "question STRING")
+        >>> df.select(llm_prompt("Question: {{ question }}", F.struct("question"))).first()[0]
+        'Question: What is 2 + 2?'
+
+        Loop over an array:
+
+        >>> df = spark.createDataFrame([(["a", "b"],)], "choices ARRAY<STRING>")
+        >>> template = "{% for c in choices %}({{ loop.index }}) {{ c }} {% endfor %}"
+        >>> df.select(llm_prompt(template, F.struct("choices"))).first()[0]
+        '(1) a (2) b '
+    """
+    return _call("llm_prompt", F.lit(template), _column(fields))
+
+
+def prompt(template: str, **columns: ColumnOrName) -> Column:
+    """Renders a Jinja template whose variables are given one by one: `llm_prompt` without the struct.
+
+    Args:
+        template: Jinja text.
+        **columns: The column, or its name, for each variable.
+
+    Returns:
+        STRING, as `llm_prompt`.
+
+    Examples:
+        >>> df = spark.createDataFrame([("What is 2 + 2?",)], "q STRING")
+        >>> df.select(prompt("{{ question | upper }}", question="q")).first()[0]
+        'WHAT IS 2 + 2?'
+    """
+    return llm_prompt(template, F.struct(*(_column(column).alias(name) for name, column in columns.items())))
+
+
+def llm_complete(
+    model: str,
+    prompt: ColumnOrName,
+    *,
+    system: PerRow[str] | None = None,
+    temperature: float | None = None,
+    top_p: float | None = None,
+    max_tokens: PerRow[int] | None = None,
+    max_completion_tokens: PerRow[int] | None = None,
+    stop: str | Sequence[str] | None = None,
+    seed: PerRow[int] | None = None,
+    frequency_penalty: float | None = None,
+    presence_penalty: float | None = None,
+    logit_bias: Mapping[str, float] | None = None,
+    logprobs: bool | None = None,
+    top_logprobs: int | None = None,
+    reasoning_effort: str | None = None,
+    response_format: Mapping[str, Any] | None = None,
+    tools: Sequence[Mapping[str, Any]] | Column | None = None,
+    tool_choice: str | Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+    repeat: PerRow[int] | None = None,
+) -> Column:
+    """Asks a model and gives back its answer with everything that belongs to it.
+
+    A call that fails is a row with another ``status``, never a failed query.
+
+    Args:
+        model: The name under which the model is configured, see `spark_assay.add_model`.
+        prompt: STRING, or ARRAY<STRUCT<role, content>> for a chat of several messages.
+        system: The system message.
+        temperature: The sampling temperature.
+        top_p: The share of probability that sampling draws from.
+        max_tokens: The most tokens to answer with.
+        max_completion_tokens: The same for models that reason; reasoning counts.
+        stop: Texts that end the answer.
+        seed: The provider's seed for sampling.
+        frequency_penalty: The penalty on tokens by how often they occurred.
+        presence_penalty: The penalty on tokens that occurred at all.
+        logit_bias: Bias by token id.
+        logprobs: Whether to ask for the log probability of each token.
+        top_logprobs: How many alternatives to ask for at each token.
+        reasoning_effort: How long a reasoning model may think, in the provider's words.
+        response_format: The structure of the answer, as the provider describes it.
+        tools: The tools that the model may call, as the provider describes them.
+        tool_choice: Which tool, if any, the model must call.
+        extra_body: Fields to add to the body of the request.
+        extra_headers: Headers to add to the request.
+        repeat: The number of this repetition; equal requests with another number are separate calls.
+
+    Returns:
+        STRUCT, never NULL, with ``text`` (NULL unless ``status`` is ``ok``), ``status``, ``error``, tokens,
+        ``cost_usd``, ``latency_ms``, ``request_key`` and more.
+
+    Examples:
+        >>> df = spark.createDataFrame([("Say hi",)], "question STRING")
+        >>> answer = llm_complete("echo", "question", temperature=0.0, max_tokens=16)
+        >>> df.select(answer.alias("c")).select("c.text", "c.status").first()
+        Row(text='Say hi', status='ok')
+    """
+    options = {
+        "system": system,
+        "temperature": temperature,
+        "top_p": top_p,
+        "max_tokens": max_tokens,
+        "max_completion_tokens": max_completion_tokens,
+        "stop": stop,
+        "seed": seed,
+        "frequency_penalty": frequency_penalty,
+        "presence_penalty": presence_penalty,
+        "logit_bias": logit_bias,
+        "logprobs": logprobs,
+        "top_logprobs": top_logprobs,
+        "reasoning_effort": reasoning_effort,
+        "response_format": response_format,
+        "tools": tools,
+        "tool_choice": tool_choice,
+        "extra_body": extra_body,
+        "extra_headers": extra_headers,
+        "repeat": repeat,
+    }
+    return _request_function("llm_complete", model, prompt, options)
+
+
+def llm_request_key(model: str, prompt: ColumnOrName, **options: Any) -> Column:
+    """The cache key of a request: SHA-256 over its canonical form. Calls nothing.
+
+    Args:
+        model: The name under which the model is configured.
+        prompt: As for `llm_complete`.
+        **options: As for `llm_complete`.
+
+    Returns:
+        STRING of 64 hexadecimal digits; NULL where the prompt is NULL.
+
+    Examples:
+        >>> df = spark.createDataFrame([("Say hi",), ("Say  hi",)], "question STRING")
+        >>> keys = df.select(llm_request_key("echo", "question").alias("k")).distinct()
+        >>> keys.count()  # white space counts
+        2
+    """
+    return _request_function("llm_request_key", model, prompt, options)
+
+
+def llm_request(model: str, prompt: ColumnOrName, **options: Any) -> Column:
+    """The request that `llm_complete` would send, as canonical JSON without secrets. Calls nothing.
+
+    Args:
+        model: The name under which the model is configured.
+        prompt: As for `llm_complete`.
+        **options: As for `llm_complete`.
+
+    Returns:
+        STRING; NULL where the prompt is NULL.
+
+    Examples:
+        >>> import json
+        >>> df = spark.createDataFrame([("Say hi",)], "question STRING")
+        >>> request = json.loads(df.select(llm_request("echo", "question", temperature=0.5)).first()[0])
+        >>> request["messages"], request["options"]
+        ([{'content': 'Say hi', 'role': 'user'}], {'temperature': 0.5})
+    """
+    return _request_function("llm_request", model, prompt, options)
+
+
+def llm_exact_match(
+    prediction: ColumnOrName,
+    reference: ColumnOrName,
+    *,
+    normalize: Literal["none", "squad"] | None = None,
+) -> Column:
+    """Whether the prediction equals a reference.
+
+    Args:
+        prediction: STRING.
+        reference: STRING, or ARRAY<STRING>: any of them counts.
+        normalize: ``none`` (default): every character counts. ``squad``: case, ASCII punctuation, English articles
+            and white space do not count.
+
+    Returns:
+        DOUBLE, 0 or 1; NULL where either is NULL.
+
+    Examples:
+        >>> df = spark.createDataFrame([("The Eiffel Tower.", ["eiffel tower"])], "p STRING, r ARRAY<STRING>")
+        >>> df.select(llm_exact_match("p", "r"), llm_exact_match("p", "r", normalize="squad")).first()[:]
+        (0.0, 1.0)
+    """
+    return _metric("llm_exact_match", prediction, reference, {"normalize": normalize})
+
+
+def llm_token_f1(
+    prediction: ColumnOrName,
+    reference: ColumnOrName,
+    *,
+    variant: Literal["v1.1", "v2.0"] | None = None,
+) -> Column:
+    """The F1 of the words that prediction and reference share, as SQuAD scores it.
+
+    Args:
+        prediction: STRING.
+        reference: STRING, or ARRAY<STRING>: the best of them counts.
+        variant: The official script whose rule for empty answers holds: ``v1.1`` (default: two empty texts score 0) or
+            ``v2.0`` (they score 1).
+
+    Returns:
+        DOUBLE from 0 to 1; NULL where either is NULL.
+
+    Examples:
+        >>> df = spark.createDataFrame([("the green apple", "apple")], "p STRING, r STRING")
+        >>> round(df.select(llm_token_f1("p", "r")).first()[0], 4)
+        0.6667
+    """
+    return _metric("llm_token_f1", prediction, reference, {"variant": variant})
+
+
+def llm_contains(prediction: ColumnOrName, reference: ColumnOrName) -> Column:
+    """Whether the prediction contains a reference.
+
+    Args:
+        prediction: STRING.
+        reference: STRING, or ARRAY<STRING>: any of them counts.
+
+    Returns:
+        DOUBLE, 0 or 1; NULL where either is NULL.
+
+    Examples:
+        >>> df = spark.createDataFrame([("It is Paris, of course.", "Paris")], "p STRING, r STRING")
+        >>> df.select(llm_contains("p", "r")).first()[0]
+        1.0
+    """
+    return _metric("llm_contains", prediction, reference, {})
+
+
+def mean_ci(x: ColumnOrName, *, level: float | None = None, method: str | None = None) -> Column:
+    """The mean with its confidence interval: an aggregate.
+
+    Args:
+        x: DOUBLE, or BOOLEAN as 0/1. NULL is left out and counted.
+        level: The confidence level, 0.95 by default.
+        method: ``auto`` (default), ``t``, ``normal``, ``wilson`` or ``clopper_pearson``.
+
+    Returns:
+        STRUCT<estimate, lower, upper, std_error, n, n_null, level, method, reason>. Where there is no interval its
+        fields are NULL and ``reason`` says why.
+
+    Examples:
+        >>> df = spark.createDataFrame([(1.0,), (1.0,), (1.0,), (0.0,)], "x DOUBLE")
+        >>> ci = df.select(mean_ci("x", method="wilson")).first()[0]
+        >>> ci.estimate, round(ci.lower, 3), round(ci.upper, 3), ci.method
+        (0.75, 0.301, 0.954, 'wilson')
+    """
+    options = {"level": level, "method": method}
+    return _call("mean_ci", _column(x), *option_columns("mean_ci", options))
+
+
+def _request_function(name: str, model: str, prompt: ColumnOrName, options: Mapping[str, object]) -> Column:
+    if not isinstance(model, str):
+        raise TypeError(f"{name}: model must be the name of a configured model, not a {type(model).__name__}")
+    return _call(name, F.lit(model), _column(prompt), *option_columns(name, options))
+
+
+def _metric(name: str, prediction: ColumnOrName, reference: ColumnOrName, options: Mapping[str, object]) -> Column:
+    return _call(name, _column(prediction), _column(reference), *option_columns(name, options))
+
+
+def _column(value: ColumnOrName) -> Column:
+    return F.col(value) if isinstance(value, str) else value
+
+
+def _call(name: str, *arguments: Column) -> Column:
+    """The only way from Python to the engine."""
+    return F.call_function(name, *arguments)

@@ -1,0 +1,139 @@
+"""The metrics that `evaluate` knows: one table, from names to SQL functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from pyspark.sql import Column
+
+from spark_assay import functions as fn
+from spark_assay._columns import option_columns
+from spark_assay._names import hint
+
+Kind: TypeAlias = Literal["binary", "bounded", "unbounded"]
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """What is known of a metric before it sees data.
+
+    Attributes:
+        name: The name for users.
+        function: The SQL function, ``(prediction, reference [, options])`` to DOUBLE.
+        kind: ``binary`` (0 or 1), ``bounded`` (0 to 1) or ``unbounded``. The kind, not the values of one slice,
+            chooses the interval.
+        options: The names of the function's options.
+    """
+
+    name: str
+    function: str
+    kind: Kind
+    options: tuple[str, ...] = ()
+
+    @property
+    def interval_method(self) -> str:
+        """The method that `mean_ci` is asked for."""
+        return "wilson" if self.kind == "binary" else "auto"
+
+
+METRICS: dict[str, MetricInfo] = {
+    info.name: info
+    for info in (
+        MetricInfo("contains", "llm_contains", "binary"),
+        MetricInfo("exact_match", "llm_exact_match", "binary", ("normalize",)),
+        MetricInfo("token_f1", "llm_token_f1", "bounded", ("variant",)),
+    )
+}
+
+_RESERVED = ("key", "model", "prediction", "reference", "status", "completion", "input")
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Metric:
+    """A metric with its options.
+
+    Args:
+        name: One of the names in `METRICS`.
+        label: The name of its column and in reports; ``name`` by default. Two variants of one metric need two.
+        **options: The options of the SQL function ``llm_<name>``.
+
+    Raises:
+        ValueError: A metric or an option that does not exist, with the nearest name; a label that cannot be a column.
+
+    Examples:
+        >>> Metric("token_f1", label="f1", variant="v2.0")
+        Metric('token_f1', label='f1', variant='v2.0')
+    """
+
+    def __init__(self, name: str, *, label: str | None = None, **options: Any) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"a metric is named by text, not by a {type(name).__name__}")
+        if name not in METRICS:
+            raise ValueError(f"there is no metric '{name}'{hint(name, METRICS)}")
+        self.info = METRICS[name]
+        self.label = name if label is None else label
+        if not isinstance(self.label, str) or not _LABEL.fullmatch(self.label) or self.label in _RESERVED:
+            raise ValueError(
+                f"metric '{name}' cannot have the label {self.label!r}: use letters, digits and '_', "
+                f"and none of {', '.join(_RESERVED)}"
+            )
+        for option in options:
+            if option not in self.info.options:
+                raise ValueError(f"metric '{name}' has no option '{option}'{hint(option, self.info.options)}")
+        self.options = options
+        check_options(self.info.function, options)
+
+    @property
+    def name(self) -> str:
+        """The name in `METRICS`."""
+        return self.info.name
+
+    def score(self, prediction: Column, reference: Column) -> Column:
+        """The DOUBLE column of the scores."""
+        return fn._call(self.info.function, prediction, reference, *option_columns(self.info.function, self.options))
+
+    def __repr__(self) -> str:
+        label = {} if self.label == self.name else {"label": self.label}
+        rest = "".join(f", {key}={value!r}" for key, value in {**label, **self.options}.items())
+        return f"Metric({self.name!r}{rest})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Metric):
+            return NotImplemented
+        return (self.info, self.label, self.options) == (other.info, other.label, other.options)
+
+    def __hash__(self) -> int:
+        return hash((self.info, self.label))
+
+
+def check_options(function: str, options: dict[str, Any]) -> None:
+    """Refuses, before there is any session, values that no option of a metric can take."""
+    for name, value in options.items():
+        if value is not None and not isinstance(value, (str, bool, int, float)):
+            raise TypeError(f"{function}: option '{name}' cannot be a {type(value).__name__}")
+
+
+def resolve(metrics: str | Metric | Iterable[str | Metric]) -> list[Metric]:
+    """Names and `Metric` objects to `Metric` objects, in their order, none twice.
+
+    Raises:
+        TypeError: Something that is neither.
+        ValueError: No metric, an unknown one, or two with one label.
+    """
+    given = [metrics] if isinstance(metrics, (str, Metric)) else list(metrics)
+    if not given:
+        raise ValueError(f"metrics is empty; known: {', '.join(METRICS)}")
+    resolved: list[Metric] = []
+    for item in given:
+        if not isinstance(item, (str, Metric)):
+            raise TypeError(f"metrics holds a {type(item).__name__}; give names or assay.Metric objects")
+        metric = item if isinstance(item, Metric) else Metric(item)
+        if any(metric.label.lower() == other.label.lower() for other in resolved):
+            raise ValueError(
+                f"two metrics are labelled '{metric.label}'; give one of them another: Metric(..., label=)"
+            )
+        resolved.append(metric)
+    return resolved

@@ -1,0 +1,195 @@
+"""What an evaluation gives back."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from spark_assay import _html, report
+from spark_assay._names import hint
+from spark_assay._version import __version__
+from spark_assay.metrics import Metric
+from spark_assay.summary import SCHEMA, Estimate, Usage
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_Number = TypeVar("_Number", int, float)
+
+
+class EvalResult:
+    """Rows, numbers and reports of an evaluation. Nothing here calls a model.
+
+    Attributes:
+        rows: A DataFrame with one row per example and model: ``key``, ``model``, ``prediction``, ``reference``,
+            ``status``, ``completion`` (where models were called), a DOUBLE column per metric, and the row that was
+            evaluated as the STRUCT ``input``.
+        estimates: The summary as Python objects, in the order of the report.
+        metrics: The metrics.
+        models: The models, or the names of the predictions.
+        slices: The columns that the data were cut by.
+        level: The confidence level.
+        called: Whether models were called.
+    """
+
+    def __init__(
+        self,
+        *,
+        rows: DataFrame,
+        estimates: Sequence[Estimate],
+        metrics: Sequence[Metric],
+        models: Sequence[str],
+        slices: Sequence[str],
+        level: float,
+        called: bool,
+    ) -> None:
+        self.rows = rows
+        self.estimates = list(estimates)
+        self.metrics = list(metrics)
+        self.models = list(models)
+        self.slices = list(slices)
+        self.level = level
+        self.called = called
+
+    @property
+    def summary(self) -> DataFrame:
+        """The summary as a DataFrame: one row per metric, model and slice value, all rows where ``slice`` is NULL."""
+        return self.rows.sparkSession.createDataFrame([e.as_tuple() for e in self.estimates], SCHEMA)
+
+    @property
+    def usage(self) -> dict[str, Usage]:
+        """Counts, cost and tokens of each model."""
+        return {e.model: e.usage for e in self.estimates if e.slice is None}
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """For each model, how many rows ended in which status."""
+        return {model: dict(usage.n_by_status) for model, usage in self.usage.items()}
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What this run paid in US dollars, as far as prices are known; ``None`` where none is."""
+        return _total(usage.cost_usd for usage in self.usage.values())
+
+    @property
+    def input_tokens(self) -> int | None:
+        """The tokens sent; ``None`` where no answer says."""
+        return _total(usage.input_tokens for usage in self.usage.values())
+
+    @property
+    def output_tokens(self) -> int | None:
+        """The tokens answered; ``None`` where no answer says."""
+        return _total(usage.output_tokens for usage in self.usage.values())
+
+    def __getitem__(self, metric: str) -> Estimate:
+        """The estimate of a metric over all rows, where there is one model only."""
+        return self.estimate(metric)
+
+    def estimate(
+        self, metric: str, *, model: str | None = None, slice: str | None = None, value: str | None = None
+    ) -> Estimate:
+        """One number with its interval.
+
+        Args:
+            metric: The metric's label.
+            model: The model; may be left out where there is one.
+            slice: A column that the data were cut by; all rows by default.
+            value: The value of that column, as text.
+
+        Raises:
+            KeyError: There is no such number.
+        """
+        if model is None:
+            if len(self.models) > 1:
+                raise KeyError(f"there are {len(self.models)} models; say which: {', '.join(self.models)}")
+            model = self.models[0]
+        for given, known in ((metric, [m.label for m in self.metrics]), (model, self.models)):
+            if given not in known:
+                raise KeyError(f"no '{given}' was evaluated{hint(given, known)}")
+        for e in self.estimates:
+            if (e.metric, e.model, e.slice, e.value) == (metric, model, slice, value):
+                return e
+        raise KeyError(f"the data were not cut by '{slice}', or no row has the value '{value}'")
+
+    def to_text(self, *, width: int | None = None, ascii: bool = False, title: str | None = None) -> str:
+        """The report as aligned text.
+
+        Args:
+            width: The most characters in a line; 100 by default.
+            ascii: Whether to draw the intervals with ASCII characters only.
+            title: A heading.
+        """
+        return report.to_text(self, width=width or 100, ascii=ascii, title=title)
+
+    def show(self) -> None:
+        """Prints the report, in characters that the terminal has."""
+        encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
+        print(self.to_text(width=report.terminal_width(), ascii=not encoding.startswith("utf")))
+
+    def to_html(self, path: str | Path | None = None, *, title: str = "Evaluation", note: str | None = None) -> str:
+        """The report as one HTML page that needs no other file.
+
+        Args:
+            path: Where to write the page, on this machine; folders are made. By default it is only returned.
+            title: The heading.
+            note: A sentence for readers, under the heading.
+        """
+        page = _html.page(self, title=title, note=note)
+        if path is not None:
+            write_text(path, page)
+        return page
+
+    def to_dict(self) -> dict[str, Any]:
+        """The summary as plain values, for JSON."""
+        names = [part.split()[0] for part in SCHEMA.replace("MAP<STRING, BIGINT>", "MAP").split(", ")]
+        return {
+            "assay_version": __version__,
+            "level": self.level,
+            "models": self.models,
+            "metrics": [m.label for m in self.metrics],
+            "slices": self.slices,
+            "counts": self.counts,
+            "cost_usd": self.cost_usd,
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "summary": [dict(zip(names, e.as_tuple(), strict=True)) for e in self.estimates],
+        }
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """The summary as JSON text.
+
+        Args:
+            path: Where to write it, on this machine; folders are made. By default it is only returned.
+        """
+        text = json.dumps(self.to_dict(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    def unpersist(self) -> None:
+        """Frees the memory of the kept rows. Using `rows` afterwards may ask the models again."""
+        self.rows.unpersist()
+
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            f"{e.metric}[{e.model}]={report.number(e.estimate)}" for e in self.estimates if e.slice is None
+        )
+        return f"EvalResult({shown})"
+
+    def _repr_html_(self) -> str:
+        return _html.fragment(self)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes a file in UTF-8 and makes its folder."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+
+
+def _total(values: Iterable[_Number | None]) -> _Number | None:
+    known = [value for value in values if value is not None]
+    return sum(known[1:], start=known[0]) if known else None
