@@ -1,8 +1,10 @@
 //! Operations that need no session: what the engine is, checks at planning, the end of an aggregate.
 
-use assay_core::exec::complete::{COUNTERS, check_call};
-use assay_core::exec::eval::{self, check_function};
+use assay_core::exec::completion_schema::completion_fields;
+use assay_core::exec::{check_call, check_function, eval};
+use assay_core::inference::COUNTERS;
 use assay_core::options::FunctionInfo;
+use assay_core::provider::Model;
 use assay_core::spec::{CallSpec, FunctionSpec, ModelConf};
 use assay_core::{Error, ErrorKind, Result, error, inference, provider, stats};
 use serde::Deserialize;
@@ -23,8 +25,8 @@ pub(crate) fn call(operation: &str, input: &[u8]) -> Result<Vec<u8>> {
         "check_call" => {
             let request: CallCheck = read(input)?;
             let fields: Vec<&str> = request.fields.iter().map(String::as_str).collect();
-            let model = check_call(&request.call, &request.executor_env, &fields)?;
-            json!({ "max_concurrency": model.max_concurrency })
+            check_call(&request.call, &request.executor_env, &fields)?;
+            json!({ "max_concurrency": Model::from_conf(&request.call.model)?.max_concurrency })
         }
         "hint" => {
             let request: Hint = read(input)?;
@@ -51,13 +53,13 @@ fn describe() -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "counters": COUNTERS,
         "conditions": assay_core::ErrorKind::ALL.iter().map(|k| k.condition()).collect::<Vec<_>>(),
-        "completion_fields": assay_core::exec::complete::completion_fields(),
+        "completion_fields": completion_fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>(),
         "functions": functions,
     })
 }
 
 fn all_functions() -> impl Iterator<Item = &'static FunctionInfo> {
-    eval::functions().chain(stats::FUNCTIONS).chain([&provider::options::FUNCTION])
+    eval::functions().chain(stats::FUNCTIONS).chain([&provider::FUNCTION])
 }
 
 fn describe_function(function: &FunctionInfo) -> Value {
@@ -109,7 +111,7 @@ impl FunctionCheck {
             per_row: self.function.per_row,
         };
         if let Some(model) = &spec.model {
-            provider::model::check_model(model, &self.executor_env)?;
+            provider::check_model(model, &self.executor_env)?;
         }
         let fields: Vec<&str> = self.fields.iter().map(String::as_str).collect();
         let per_row: Vec<&str> = spec.per_row.keys().map(String::as_str).collect();
