@@ -138,3 +138,19 @@ fn what_cannot_be_served_is_refused() {
     assert_eq!(outcomes["unknown_model"], 1);
     assert_eq!(outcomes["ok"], 1);
 }
+
+#[test]
+fn the_demos_questions_are_all_recognised() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/questions.jsonl");
+    let key = assay_testkit::AnswerKey::read(path).unwrap();
+    let lines = std::fs::read_to_string(path).unwrap();
+    assert!(key.len() >= 1000);
+    assert_eq!(key.len(), lines.lines().count(), "two rows have the same question");
+    for line in lines.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let question = row["question"].as_str().unwrap();
+        for prompt in [question.to_string(), format!("Answer in one word or number.\n\nQ: {question}\nA:")] {
+            assert_eq!(key.find(&prompt), Some(question));
+        }
+    }
+}

@@ -57,7 +57,7 @@ fn no_window_ever_holds_more_tokens_than_the_limit() {
     // 1000 in every 300 ms, in fixed windows.
     let server =
         server(Quota { tokens_per_minute: Some(200_000), window, kind: WindowKind::Fixed, ..Quota::default() });
-    flood(&server, 3 * window);
+    flood(&server, 3 * window - window / 3);
     let stats = server.stats();
     let tokens = stats.input_tokens + stats.output_tokens;
     // The flood touches at most four fixed windows.
