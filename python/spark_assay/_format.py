@@ -232,9 +232,8 @@ def _outcome_notes(overall: list[Estimate]) -> list[str]:
         values = "; ".join(f"{e.metric} of {e.model} {number(value)}" for e, value in other if value is not None)
         which = _and(list(dict.fromkeys(e.metric for e in here)))
         notes.append(
-            f"Of the answers, {details}: {'it' if total == 1 else 'they'} "
-            f"{says.replace('count', 'counts').replace('are', 'is') if total == 1 else says} in {which}."
-            + (f" {otherwise}: {values}." if values else "")
+            f"{plural(total, 'answer')} {'was' if total == 1 else 'were'} not usable ({details}). "
+            f"Such answers {says} in {which}." + (f" {otherwise}: {values}." if values else "")
         )
     return notes
 

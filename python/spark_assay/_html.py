@@ -77,12 +77,13 @@ font-size:13px}}
 .assay .scores tr.first>*{{border-top:0}}
 .assay .scores tr.first{{margin-top:8px}}
 .assay .scores th,.assay .scores td{{height:auto;padding:0;width:auto;min-width:0}}
-.assay .scores .label{{grid-column:1/-1;font-weight:550;padding-top:4px}}
+.assay .scores .label{{grid-column:1/-1;width:auto;min-width:0;font-weight:550;padding-top:4px}}
 .assay .scores.one .label{{grid-column:1}}
 .assay .scores .model{{white-space:normal}}
-.assay .scores .bar{{grid-column:1/-1;order:9;padding:0 2px}}
-.assay .scores .bar svg{{height:20px}}
-.assay .scores .n{{display:none}}
+.assay .scores .bar{{grid-column:1/3;order:8;width:auto;min-width:0;padding:0 2px 4px}}
+.assay .scores .bar svg{{height:20px;background:linear-gradient(var(--rule),var(--rule)) center/96% 1px no-repeat}}
+.assay .scores .n{{order:9;align-self:center;font-size:12px}}
+.assay .scores .n::before{{content:"n "}}
 .assay .scores .cut{{display:block;margin-top:14px}}
 .assay .scores .cut th{{display:block;padding-bottom:2px}}
 }}

@@ -25,7 +25,7 @@ _JAR_VARIABLE = "ASSAY_JAR"
 _SPARK_REDACTION = "(?i)secret|password|token|access[.]?key"
 # Spark's own pattern misses spark.executorEnv.OPENAI_API_KEY and the like, which would stand in the event log.
 _KEY_REDACTION = r"executorEnv[.].*key|api[-_.]?key"
-_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 def jar_path() -> str:
@@ -187,7 +187,7 @@ def add_model(
     Examples:
         >>> add_model(spark, "echo", provider="mock", model="mock-1", mock_reply="{{ prompt }}")
     """
-    if not isinstance(name, str) or not _MODEL_NAME.fullmatch(name):
+    if not isinstance(name, str) or not MODEL_NAME.fullmatch(name):
         raise ValueError(
             f"a model cannot be called {name!r}: use letters, digits, '_' and '-'; "
             "what the provider calls it goes into model="

@@ -1,0 +1,199 @@
+"""The command ``assay``.
+
+Exit codes: 0 done; 1 the run failed; 2 a mistake in the command or in the evaluation file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.errors import PySparkException
+
+from spark_assay import config as cfg
+from spark_assay import session
+from spark_assay._version import __version__
+from spark_assay.config import EvalConfig
+from spark_assay.errors import AssayError, ConfigError
+from spark_assay.evaluate import evaluate
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from spark_assay.result import EvalResult
+
+_DONE, _FAILED, _MISTAKE = 0, 1, 2
+
+# Which key of the file an error of the engine is about.
+_CONDITIONS = {
+    "ASSAY_INVALID_OPTION": "options",
+    "ASSAY_TEMPLATE_SYNTAX": "prompt",
+    "ASSAY_TEMPLATE_VARIABLE": "prompt",
+    "ASSAY_UNKNOWN_OPTION": "options",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit code."""
+    parser = _parser()
+    args = parser.parse_args(arguments)
+    return run(args.file, overrides=args.set, new_session=lambda: _new_session(args))
+
+
+def run(file: str, *, overrides: Sequence[str], new_session: Callable[[], SparkSession]) -> int:
+    """Runs an evaluation file and prints its report.
+
+    Args:
+        file: The file.
+        overrides: ``path=value`` texts.
+        new_session: Makes the session, once the file has been checked.
+
+    Returns:
+        The exit code.
+    """
+    # Spark prints each failed query a second time as JSON; the message below says it in words.
+    for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        config = cfg.load(file, overrides)
+        _check_writable(config)
+        spark = session.use(new_session())
+        result = _evaluate(spark, config)
+        _write(result, config)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return _MISTAKE
+    except (AssayError, PySparkException, OSError) as error:
+        print(f"assay: {_first_line(error)}", file=sys.stderr)
+        return _FAILED
+    return _DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="assay", description="LLM evaluation inside Apache Spark.")
+    parser.add_argument("--version", action="version", version=f"assay {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run_parser = commands.add_parser("run", help="run an evaluation file", description="Run an evaluation file (YAML).")
+    run_parser.add_argument("file", metavar="FILE")
+    where = run_parser.add_mutually_exclusive_group()
+    where.add_argument("--master", help="the Spark master; local[*] by default")
+    where.add_argument("--remote", help="a Spark Connect server that has the jar, for instance sc://host:15002")
+    run_parser.add_argument(
+        "--spark-conf", metavar="K=V", action="append", default=[], type=_pair, help="a Spark setting; may be repeated"
+    )
+    run_parser.add_argument(
+        "--set", metavar="PATH=VALUE", action="append", default=[], help="replace a value of the file; may be repeated"
+    )
+    return parser
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise argparse.ArgumentTypeError(f"write key=value, not {text!r}")
+    return key, value
+
+
+def _new_session(args: argparse.Namespace) -> SparkSession:
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.appName("assay")
+    for key, value in args.spark_conf:
+        builder = builder.config(key, value)
+    if args.remote or ("SPARK_REMOTE" in os.environ and not args.master):
+        return builder.remote(args.remote or os.environ["SPARK_REMOTE"]).getOrCreate()
+    if args.master or "MASTER" not in os.environ:
+        builder = builder.master(args.master or "local[*]")
+    return session.configure(builder).getOrCreate()
+
+
+def _evaluate(spark: SparkSession, config: EvalConfig) -> EvalResult:
+    for name, settings in config.models.items():
+        try:
+            session.add_model(spark, name, **settings)
+        except (PySparkException, ValueError) as error:
+            config.place("models", name).fail(_first_line(error))
+    df = _read(spark, config)
+    try:
+        return evaluate(
+            df,
+            model=list(config.models) or None,
+            prediction=config.prediction,
+            prompt=config.prompt,
+            reference=config.reference,
+            key=config.key,
+            metrics=config.metrics,
+            slices=config.slices,
+            options=config.options,
+            level=config.level,
+            outcome_policy=config.outcome_policy,
+            output=config.output.rows,
+        )
+    except (ValueError, TypeError) as error:
+        about = re.match(r"(?:the )?(\w+)", str(error))
+        config.place(about[1] if about else "").fail(_first_line(error))
+    except PySparkException as error:
+        about_key = _CONDITIONS.get(error.getCondition() or "")
+        if about_key is None:
+            raise
+        config.place(about_key).fail(_first_line(error))
+
+
+def _read(spark: SparkSession, config: EvalConfig) -> DataFrame:
+    data = config.data
+    try:
+        if data.table is not None:
+            return spark.table(data.table)
+        reader = spark.read.format(str(data.format)).options(**data.options)
+        if data.schema is not None:
+            reader = reader.schema(data.schema)
+        df = reader.load(data.path)
+        _ = df.columns  # under Spark Connect nothing has been looked up so far
+        return df
+    except PySparkException as error:
+        config.place("data").fail(_first_line(error))
+
+
+def _check_writable(config: EvalConfig) -> None:
+    """Finds out before anything is paid for whether the reports can be written."""
+    for name in ("html", "json"):
+        target = getattr(config.output, name)
+        if target is None:
+            continue
+        path, place = Path(target), config.place("output", name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            place.fail(f"the folder of {target} cannot be made: {error.strerror or error}")
+        if path.is_dir():
+            place.fail(f"{target} is a folder; name a file")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            place.fail(f"{target} cannot be written")
+
+
+def _write(result: EvalResult, config: EvalConfig) -> None:
+    result.show()
+    output = config.output
+    if output.html is not None:
+        result.to_html(output.html, title=config.title, note=config.note)
+    if output.json is not None:
+        result.to_json(output.json)
+    for what, path in (("Rows", output.rows), ("Report", output.html), ("Summary", output.json)):
+        if path is not None:
+            print(f"{what}: {path}")
+
+
+def _first_line(error: Exception) -> str:
+    """The message without the query plan and the stack that Spark puts behind it."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(";") if lines else type(error).__name__
+
+
+if __name__ == "__main__":
+    sys.exit(main())
