@@ -1,5 +1,7 @@
 //! Sessions of model calls, with answers made in the process.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::collections::BTreeMap;

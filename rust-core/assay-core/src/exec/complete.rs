@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use arrow::array::cast::AsArray;
 use arrow::array::{Array, BooleanArray};
 use arrow::datatypes::Schema;
-use tokio_util::sync::CancellationToken;
 
 use super::completion_schema::{result_batch, result_schema};
 use super::ipc::{read_batch, write_batch};
@@ -16,10 +15,13 @@ use super::requests::RequestPlan;
 use crate::cache::store::{NoStore, Store};
 use crate::completion::Completion;
 use crate::error::{Error, ErrorKind, Result};
-use crate::inference::runtime::{Engine, engine};
+
+use crate::inference::runtime::{self, Engine};
 use crate::inference::{Counters, Limiter, NoQuota, Pipeline, Policy};
 use crate::provider::{Prepared, Provider};
 use crate::spec::{CallSpec, CompleteSpec};
+
+pub use crate::inference::COUNTERS;
 
 /// How long [`CompleteSession::cancel`] waits for its calls to be gone. They go at the next moment they are scheduled.
 const CANCEL_WAIT: Duration = Duration::from_secs(1);
@@ -32,7 +34,6 @@ pub struct CompleteSession {
     columns: usize,
     calls: Vec<Arc<Call>>,
     schema: Arc<Schema>,
-    engine: Engine,
     next_id: Mutex<i64>,
     shared: Arc<Shared>,
 }
@@ -48,7 +49,7 @@ struct Shared {
     /// Told when a row finishes and when a call's task is gone.
     changed: Condvar,
     counters: Counters,
-    token: CancellationToken,
+    engine: Engine,
 }
 
 #[derive(Default)]
@@ -84,23 +85,17 @@ impl CompleteSession {
 
     /// Opens a session that looks answers up in `store` and keeps them there.
     pub fn open_with(spec: &CompleteSpec, store: Arc<dyn Store>) -> Result<Self> {
-        let engine = engine()?;
+        let engine = runtime::engine()?;
         let calls = spec.calls.iter().enumerate().map(|(i, call)| {
             let call = Call::open(call, spec.columns, &engine, &store).map_err(|e| e.context(format!("call {i}")))?;
             Ok(Arc::new(call))
         });
         let calls = calls.collect::<Result<Vec<_>>>()?;
-        let shared = Shared {
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            counters: Counters::default(),
-            token: engine.token.clone(),
-        };
+        let shared = Shared { state: Mutex::default(), changed: Condvar::new(), counters: Counters::default(), engine };
         Ok(CompleteSession {
             columns: spec.columns,
             schema: Arc::new(result_schema(calls.len())),
             calls,
-            engine,
             next_id: Mutex::new(0),
             shared: Arc::new(shared),
         })
@@ -152,13 +147,10 @@ impl CompleteSession {
 
     fn begin(&self, call: Arc<Call>, request: Prepared, row: Arc<Row>, slot: usize) {
         let task = Task::new(&self.shared);
-        let token = self.shared.token.clone();
-        self.engine.handle.spawn(async move {
-            let completed = call.pipeline.complete(&request, &row.shared.counters);
-            match token.run_until_cancelled(completed).await {
-                None => {}
-                Some(Ok(completion)) => row.end(slot, Some(completion)),
-                Some(Err(error)) => row.shared.fail(error),
+        self.shared.engine.spawn(async move {
+            match call.pipeline.complete(&request, &row.shared.counters).await {
+                Ok(completion) => row.end(slot, Some(completion)),
+                Err(error) => row.shared.fail(error),
             }
             task.done();
         });
@@ -210,7 +202,7 @@ impl CompleteSession {
         self.shared.lock().in_flight
     }
 
-    /// The totals so far, in the order of [`COUNTERS`](crate::inference::COUNTERS).
+    /// The totals so far, in the order of [`COUNTERS`].
     pub fn counters(&self) -> Vec<i64> {
         self.shared.counters.values()
     }
@@ -218,9 +210,9 @@ impl CompleteSession {
     /// Drops all calls, so that their connections close and no request follows; later `push` and `poll` give
     /// [`ErrorKind::Cancelled`].
     pub fn cancel(&self) {
-        self.shared.token.cancel();
+        self.shared.engine.cancel();
         self.shared.changed.notify_all();
-        if tokio::runtime::Handle::try_current().is_ok() {
+        if runtime::is_inside() {
             return;
         }
         let deadline = Instant::now() + CANCEL_WAIT;
@@ -252,7 +244,7 @@ impl Call {
         }
         let model = plan.model();
         let pipeline = Pipeline {
-            backend: Provider::open(model, &engine.clients)?,
+            backend: Provider::open(model, engine.clients())?,
             policy: Policy::from(model),
             limiter: Limiter::shared(&model.name, &model.endpoint, model.max_concurrency),
             quota: Arc::new(NoQuota),
@@ -281,7 +273,7 @@ impl Shared {
     fn check_state(&self, state: &State) -> Result<()> {
         match &state.error {
             Some(error) => Err(error.clone()),
-            None if self.token.is_cancelled() => Err(Error::new(ErrorKind::Cancelled, "the session was cancelled")),
+            None if self.engine.is_cancelled() => Err(Error::new(ErrorKind::Cancelled, "the session was cancelled")),
             None => Ok(()),
         }
     }
@@ -289,7 +281,7 @@ impl Shared {
     /// Ends the session: what is under way is dropped, because it could only be paid for.
     fn fail(&self, error: Error) {
         self.lock().error.get_or_insert(error);
-        self.token.cancel();
+        self.engine.cancel();
         self.changed.notify_all();
     }
 }
@@ -338,7 +330,7 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        if !self.is_done && !self.shared.token.is_cancelled() {
+        if !self.is_done && !self.shared.engine.is_cancelled() {
             self.shared.fail(Error::internal("a call ended without a result"));
         }
         let mut state = self.shared.lock();

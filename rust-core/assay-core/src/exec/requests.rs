@@ -35,7 +35,7 @@ pub struct RequestPlan {
 #[derive(Debug)]
 enum PromptPlan {
     Column(usize),
-    Template { template: Template, column: usize },
+    Template { template: Box<Template>, column: usize },
 }
 
 /// Why a row has no request.
@@ -92,7 +92,7 @@ impl RequestPlan {
         let prompt = match prompt {
             PromptSpec::Column(column) => PromptPlan::Column(*column),
             PromptSpec::Template { source, column } => {
-                PromptPlan::Template { template: Template::compile(source)?, column: *column }
+                PromptPlan::Template { template: Box::new(Template::compile(source)?), column: *column }
             }
         };
         let constant = completion_options(options)?.as_map().clone();

@@ -26,8 +26,10 @@ pub struct Permit {
     permit: Option<OwnedSemaphorePermit>,
 }
 
-/// The limiters of this process by model name and endpoint.
-static LIMITERS: LazyLock<Mutex<HashMap<(String, String), Arc<Limiter>>>> = LazyLock::new(Mutex::default);
+/// By model name and endpoint.
+type Limiters = HashMap<(String, String), Arc<Limiter>>;
+
+static LIMITERS: LazyLock<Mutex<Limiters>> = LazyLock::new(Mutex::default);
 
 impl Limiter {
     /// A limiter of `permits` for one user.

@@ -1,5 +1,6 @@
 //! The one asynchronous runtime of a process.
 
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,12 +13,46 @@ use crate::provider::Clients;
 /// A session's share of the runtime.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    /// Where tasks run.
-    pub handle: Handle,
+    handle: Handle,
     /// Cancelled with the session, and with the whole runtime.
-    pub token: CancellationToken,
-    /// The connection pools. They live and die with the runtime that drives their connections.
-    pub clients: Arc<Clients>,
+    token: CancellationToken,
+    /// They live and die with the runtime that drives their connections.
+    clients: Arc<Clients>,
+}
+
+impl Engine {
+    /// The connection pools.
+    pub fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// Runs `future`, which is dropped when the session is cancelled.
+    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        let token = self.token.clone();
+        self.handle.spawn(async move {
+            // Biased to the cancellation: a call whose turn comes because another was cancelled must not begin.
+            tokio::select! {
+                biased;
+                () = token.cancelled() => {}
+                () = future => {}
+            }
+        });
+    }
+
+    /// Drops everything that the session has spawned, each as soon as it is next scheduled.
+    pub fn cancel(&self) {
+        self.token.cancel();
+    }
+
+    /// Whether the session, or the whole runtime, was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.token.is_cancelled()
+    }
+}
+
+/// Whether the current thread belongs to a runtime and must not be blocked.
+pub fn is_inside() -> bool {
+    Handle::try_current().is_ok()
 }
 
 struct Running {
@@ -27,7 +62,7 @@ struct Running {
 
 static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
 
-/// The runtime, started where it is not running. The token of the result is the caller's own.
+/// A new session's share of the runtime, which is started where it is not running.
 pub fn engine() -> Result<Engine> {
     let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     let engine = match &*running {

@@ -77,7 +77,7 @@ pub struct Provider {
 #[derive(Debug)]
 enum Wire {
     OpenAi(Box<OpenAi>),
-    Mock(mock::Mock),
+    Mock(Box<mock::Mock>),
 }
 
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl Provider {
     /// Resolves the key of `model` on this machine. Errors: [`ErrorKind::MissingKey`].
     pub fn open(model: &Model, clients: &Clients) -> Result<Self> {
         let wire = match model.provider {
-            ProviderKind::Mock => Wire::Mock(mock::Mock::new(model)?),
+            ProviderKind::Mock => Wire::Mock(Box::new(mock::Mock::new(model)?)),
             ProviderKind::OpenAi => Wire::OpenAi(Box::new(OpenAi::open(model, clients)?)),
         };
         Ok(Provider { wire })

@@ -191,7 +191,7 @@ impl Model {
 pub fn check_model(conf: &ModelConf, executor_env: &[String]) -> Result<()> {
     let model = Model::from_conf(conf)?;
     if model.provider == ProviderKind::Mock {
-        return Ok(());
+        return super::mock::Mock::new(&model).map(|_| ());
     }
     model.key.check(executor_env).map_err(|e| e.context(format!("model '{}'", conf.name)))
 }
