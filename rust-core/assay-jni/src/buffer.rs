@@ -19,9 +19,10 @@ pub(crate) fn with_bytes<T>(
         return Err(refuse("is null").into());
     }
     let capacity = env.get_direct_buffer_capacity(buffer).map_err(|_| refuse("is not a direct buffer"))?;
-    let length = usize::try_from(length).ok().filter(|n| *n <= capacity).ok_or_else(|| {
-        refuse(&format!("has {capacity} bytes, which does not go with a length of {length}"))
-    })?;
+    let length = usize::try_from(length)
+        .ok()
+        .filter(|n| *n <= capacity)
+        .ok_or_else(|| refuse(&format!("has {capacity} bytes, which does not go with a length of {length}")))?;
     let address = env.get_direct_buffer_address(buffer).map_err(|_| refuse("is not a direct buffer"))?;
     // SAFETY: the JVM says that `capacity` bytes stand at `address`, and `length` is at most that. The buffer object is an
     // argument of the native method that is running, so it stays reachable and its memory stays mapped until this

@@ -6,6 +6,7 @@ use assay_core::inference::COUNTERS;
 use assay_core::options::FunctionInfo;
 use assay_core::provider::Model;
 use assay_core::spec::{CallSpec, FunctionSpec, ModelConf};
+use assay_core::stats::Outcome;
 use assay_core::{Error, ErrorKind, Result, error, inference, provider, stats};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -41,7 +42,10 @@ pub(crate) fn call(operation: &str, input: &[u8]) -> Result<Vec<u8>> {
         "mock_calls" => json!({ "calls": provider::mock::calls() }),
         "panic" => panic_for_a_test(),
         other => {
-            return Err(Error::new(ErrorKind::UnknownFunction, format!("the native library has no operation '{other}'")));
+            return Err(Error::new(
+                ErrorKind::UnknownFunction,
+                format!("the native library has no operation '{other}'"),
+            ));
         }
     };
     serde_json::to_vec(&output).map_err(|e| Error::internal(format!("the result of '{operation}': {e}")))
@@ -111,7 +115,7 @@ impl FunctionCheck {
             per_row: self.function.per_row,
         };
         if let Some(model) = &spec.model {
-            provider::check_model(model, &self.executor_env)?;
+            return eval::check_request(model, &spec.options, &spec.per_row, &self.executor_env);
         }
         let fields: Vec<&str> = self.fields.iter().map(String::as_str).collect();
         let per_row: Vec<&str> = spec.per_row.keys().map(String::as_str).collect();
@@ -147,7 +151,39 @@ fn finish(input: &[u8]) -> Result<Value> {
     let (length, rest) = input.split_first_chunk::<4>().ok_or_else(malformed)?;
     let (header, state) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(malformed)?;
     let request: Finish = read(header)?;
-    Ok(stats::finish(&request.name, &request.options, state)?.to_json_bits())
+    // The aggregate runs in one of the executor's task slots, so it gets one thread.
+    Ok(outcome_json(&stats::finish_with_threads(&request.name, &request.options, state, 1)?))
+}
+
+/// JSON has no NaN and no infinity, so doubles go as their bits.
+fn outcome_json(outcome: &Outcome) -> Value {
+    let bits = |x: Option<f64>| x.map(|x| x.to_bits() as i64);
+    let mut json = json!({
+        "estimate": bits(outcome.estimate),
+        "lower": bits(outcome.lower),
+        "upper": bits(outcome.upper),
+        "std_error": bits(outcome.std_error),
+        "n": outcome.n,
+        "n_null": outcome.n_null,
+        "level": bits(Some(outcome.level)),
+        "method": outcome.method,
+        "reason": outcome.reason,
+    });
+    if let (Some(test), Value::Object(fields)) = (&outcome.test, &mut json) {
+        let added = json!({
+            "statistic": bits(test.statistic),
+            "df": bits(test.df),
+            "p_value": bits(test.p_value),
+            "alternative": test.alternative,
+            "effect_size": bits(test.effect_size),
+            "effect_lower": bits(test.effect_lower),
+            "effect_upper": bits(test.effect_upper),
+            "effect_name": test.effect_name,
+            "n_discordant": test.n_discordant,
+        });
+        fields.extend(added.as_object().cloned().unwrap_or_default());
+    }
+    json
 }
 
 fn read<T: DeserializeOwned>(input: &[u8]) -> Result<T> {

@@ -1,9 +1,10 @@
 //! Row functions over Arrow batches.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
-use arrow::array::{Array, ArrayRef, Float64Builder, StringBuilder};
+use arrow::array::{Array, ArrayRef, Float64Builder, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use serde_json::{Map, Value};
@@ -11,18 +12,26 @@ use serde_json::{Map, Value};
 use crate::error::{Error, ErrorKind, Result, hint};
 use crate::exec::columns::{References, Texts};
 use crate::exec::ipc::{read_batch, write_batch};
+use crate::exec::requests::RequestPlan;
 use crate::exec::values::StructRows;
 use crate::metrics::{self, Metric, MetricInfo};
 use crate::options::{FunctionInfo, Options, check_per_row, resolve};
-use crate::spec::{EvalSpec, FunctionSpec};
+use crate::provider::{FUNCTION as COMPLETE, check_model};
+use crate::spec::{EvalSpec, FunctionSpec, ModelConf, PromptSpec};
 use crate::template::Template;
 
 /// `llm_prompt(template, struct)`.
 pub const PROMPT: FunctionInfo = FunctionInfo { name: "llm_prompt", options: &[] };
 
+/// `llm_request(model, prompt [, options])`: the request as canonical JSON; nothing is sent.
+pub const REQUEST: FunctionInfo = FunctionInfo { name: "llm_request", options: COMPLETE.options };
+
+/// `llm_request_key(model, prompt [, options])`: the key of the request.
+pub const REQUEST_KEY: FunctionInfo = FunctionInfo { name: "llm_request_key", options: COMPLETE.options };
+
 /// Every row function that [`EvalSession`] evaluates.
 pub fn functions() -> impl Iterator<Item = &'static FunctionInfo> {
-    std::iter::once(&PROMPT).chain(metrics::FUNCTIONS)
+    [&PROMPT, &REQUEST, &REQUEST_KEY].into_iter().chain(metrics::FUNCTIONS)
 }
 
 /// Checks one call of a row function as far as that is possible before there are rows.
@@ -50,8 +59,19 @@ pub fn check_function(
 ) -> Result<()> {
     match Kernel::new(name, options, per_row.iter().copied(), constant)? {
         Kernel::Prompt(template) => template.check_variables(fields),
-        Kernel::Metric { .. } => Ok(()),
+        Kernel::Metric { .. } | Kernel::Request { .. } => Ok(()),
     }
+}
+
+/// Checks one call of `llm_request` or `llm_request_key`: model, key and options. For planning.
+pub fn check_request(
+    model: &ModelConf,
+    options: &Map<String, Value>,
+    per_row: &BTreeMap<String, usize>,
+    executor_env: &[String],
+) -> Result<()> {
+    check_model(model, executor_env)?;
+    RequestPlan::new(model, &PromptSpec::Column(0), options, per_row).map(|_| ())
 }
 
 /// Row functions, ready to be applied to batches. Shared freely between threads.
@@ -113,8 +133,7 @@ struct Step {
 
 impl Step {
     fn new(spec: &FunctionSpec, columns_before: usize) -> Result<Step> {
-        let per_row = spec.per_row.keys().map(String::as_str);
-        let kernel = Kernel::new(&spec.name, &spec.options, per_row, spec.constant.as_deref())?;
+        let kernel = Kernel::of_spec(spec)?;
         let name = kernel.name();
         if spec.args.len() != kernel.arity() {
             return Err(Error::new(
@@ -147,6 +166,7 @@ impl Step {
                 let mut metric = (info.create)(options);
                 Ok(scores(metric.as_mut(), &predictions, &references, rows))
             }
+            (Kernel::Request { plan, key }, &[_]) => requests(plan, *key, columns, rows),
             _ => Err(Error::internal(format!("{} was opened with {} arguments", self.name, self.args.len()))),
         }
     }
@@ -164,9 +184,24 @@ impl Step {
 enum Kernel {
     Metric { info: &'static MetricInfo, options: Options },
     Prompt(Box<Template>),
+    Request { plan: Box<RequestPlan>, key: bool },
 }
 
 impl Kernel {
+    fn of_spec(spec: &FunctionSpec) -> Result<Kernel> {
+        let key = spec.name == REQUEST_KEY.name;
+        if !key && spec.name != REQUEST.name {
+            let per_row = spec.per_row.keys().map(String::as_str);
+            return Kernel::new(&spec.name, &spec.options, per_row, spec.constant.as_deref());
+        }
+        let (Some(model), &[prompt]) = (&spec.model, spec.args.as_slice()) else {
+            let message = format!("{} needs a model and a prompt", spec.name);
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        };
+        let plan = RequestPlan::new(model, &PromptSpec::Column(prompt), &spec.options, &spec.per_row)?;
+        Ok(Kernel::Request { plan: Box::new(plan), key })
+    }
+
     fn new<'a>(
         name: &str,
         options: &Map<String, Value>,
@@ -200,13 +235,15 @@ impl Kernel {
         match self {
             Kernel::Metric { info, .. } => info.function.name,
             Kernel::Prompt(_) => PROMPT.name,
+            Kernel::Request { key: false, .. } => REQUEST.name,
+            Kernel::Request { key: true, .. } => REQUEST_KEY.name,
         }
     }
 
     fn arity(&self) -> usize {
         match self {
             Kernel::Metric { .. } => 2,
-            Kernel::Prompt(_) => 1,
+            Kernel::Prompt(_) | Kernel::Request { .. } => 1,
         }
     }
 }
@@ -239,6 +276,13 @@ fn prompts(template: &Template, column: &ArrayRef) -> Result<ArrayRef> {
         results.append_option(rendered);
     }
     Ok(Arc::new(results.finish()))
+}
+
+/// The canonical text or the key of each row's request; NULL where the row makes none.
+fn requests(plan: &RequestPlan, key: bool, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+    let requests = plan.rows(columns)?;
+    let results = (0..rows).map(|row| if key { requests.key(row) } else { requests.canonical(row) }.ok());
+    Ok(Arc::new(results.collect::<StringArray>()))
 }
 
 #[cfg(test)]
