@@ -50,9 +50,8 @@ lazy val shim = (project in file("scala-shim")).settings(
   Test / fork := true,
   writeTestClasspath := {
     val out = (ThisBuild / baseDirectory).value / ".build" / "test-classpath.txt"
-    val libraries = (Test / update).value.select(configurationFilter("test")).filterNot { jar =>
-      (Compile / managedClasspath).value.exists(_.data == jar)
-    }
+    val provided = (Compile / managedClasspath).value.map(_.data).toSet
+    val libraries = (Test / update).value.select(configurationFilter("test")).filterNot(provided)
     IO.write(out, ((Test / classDirectory).value +: libraries).mkString(":"))
     out
   },

@@ -23,7 +23,7 @@ private[assay] object Engine {
 
   /** `; did you mean 'x'?`, or the names that there are. */
   def hint(name: String, known: Iterable[String]): String = {
-    val request = JsonValues.emptyObject.put("given", name)
+    val request = JsonValues.emptyObject.put("name", name)
     val names = request.putArray("known")
     known.foreach(names.add)
     NativeLibrary.json("hint", request).get("hint").asText

@@ -20,6 +20,16 @@ private[assay] case class NativeEval(
 ) extends UnaryNode {
   override def output: Seq[Attribute] = carried ++ results
   override def producedAttributes: AttributeSet = AttributeSet(results)
+
+  /** The same node without carried columns that are not in `read`, over a child without those that it does not need. */
+  def narrow(read: AttributeSet): NativeEval = {
+    val kept = carried.filter(read.contains)
+    val readHere = AttributeSet.fromAttributeSets(functions.map(_.references)) ++ AttributeSet(kept)
+    val needed = child.output.filter(readHere.contains)
+    // Column pruning has run already, so a scan below must be told what is left to read.
+    copy(carried = kept, child = if (needed.length == child.output.length) child else Project(needed, child))
+  }
+
   override protected def withNewChildInternal(newChild: LogicalPlan): LogicalPlan = copy(child = newChild)
 }
 
@@ -35,7 +45,22 @@ private[assay] object ExtractNative extends Rule[LogicalPlan] {
   def apply(plan: LogicalPlan): LogicalPlan = plan.transformUp {
     case node: UnaryNode if !node.isInstanceOf[NativeEval] && !node.isStreaming && extractable(node) =>
       val after = layers(node)
-      if (after.output.map(_.exprId) == node.output.map(_.exprId)) after else Project(node.output, after)
+      narrowBelowFilter(if (after.output.map(_.exprId) == node.output.map(_.exprId)) after else Project(node.output, after))
+    case node @ (_: Project | _: Aggregate) => narrowBelowFilter(node)
+  }
+
+  private def references(node: UnaryNode): AttributeSet = AttributeSet.fromAttributeSets(node.expressions.map(_.references))
+
+  /** A filter passes on whatever is below it; what stands above says how much of that is read. */
+  private def narrowBelowFilter(plan: LogicalPlan): LogicalPlan = plan match {
+    case above @ (_: Project | _: Aggregate) =>
+      above.mapChildren {
+        case f @ Filter(_, n: NativeEval) =>
+          f.copy(child = n.narrow(references(above.asInstanceOf[UnaryNode]) ++ references(f)))
+        case f @ Filter(_, p @ Project(_, _: NativeEval)) => f.copy(child = narrowBelowFilter(p))
+        case other => other
+      }
+    case other => other
   }
 
   private def extractable(node: UnaryNode): Boolean = node match {
@@ -90,14 +115,11 @@ private[assay] object ExtractNative extends Rule[LogicalPlan] {
 
     /** The node to put below `before`, whose expressions are now those of `after`. */
     def below(before: UnaryNode, after: UnaryNode): LogicalPlan = {
-      val passesRows = !before.isInstanceOf[Project] && !before.isInstanceOf[Aggregate]
-      val readAbove = AttributeSet.fromAttributeSets(after.expressions.map(_.references))
-      val carried = before.child.output.filter(a => passesRows || readAbove.contains(a))
-      val readHere = AttributeSet.fromAttributeSets(functions.map(_._1.references)) ++ AttributeSet(carried)
-      val needed = before.child.output.filter(readHere.contains)
-      // Column pruning has run already, so a scan below must be told what is left to read.
-      val child = if (needed.length == before.child.output.length) before.child else Project(needed, before.child)
-      NativeEval(functions.map(_._1).toSeq, functions.map(_._2).toSeq, carried, child)
+      val node = NativeEval(functions.map(_._1).toSeq, functions.map(_._2).toSeq, before.child.output, before.child)
+      before match {
+        case _: Project | _: Aggregate => node.narrow(references(after))
+        case _ => node
+      }
     }
 
     def rewrite(e: Expression, guards: Seq[Expression]): Expression = e match {

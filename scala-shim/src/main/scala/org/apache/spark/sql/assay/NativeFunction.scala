@@ -64,6 +64,7 @@ private[assay] case class NativeFunction(name: String, children: Seq[Expression]
 
   override def prettyName: String = name
   override def nullable: Boolean = true
+  override def foldable: Boolean = children.forall(_.foldable)
   override def dataType: DataType = entry.dataType
 
   override def checkInputDataTypes(): TypeCheckResult = {
@@ -89,6 +90,7 @@ private[assay] case class BoundFunction(call: NativeCall, children: Seq[Expressi
     with CodegenFallback {
   override def prettyName: String = call.name
   override def nullable: Boolean = true
+  override def foldable: Boolean = children.forall(_.foldable)
 
   @transient private var evaluator: RowEvaluator = _
 
