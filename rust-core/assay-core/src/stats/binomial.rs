@@ -115,7 +115,7 @@ mod tests {
                 }
             }
             // Five standard deviations of the chi-square distribution.
-            assert!(statistic < cells + 5.0 * (2.0 * cells as f64).sqrt(), "{n} {p}: {statistic} over {cells}");
+            assert!(statistic < cells + 5.0 * (2.0f64 * cells).sqrt(), "{n} {p}: {statistic} over {cells}");
         }
     }
 

@@ -64,8 +64,9 @@ impl Stream {
 
     fn refill(&mut self) {
         let mut counters = [[0; LANES], [0; LANES], [self.number[0]; LANES], [self.number[1]; LANES]];
-        for lane in 0..LANES {
-            [counters[0][lane], counters[1][lane]] = halves(self.next.wrapping_add(lane as u64));
+        let [low, high, ..] = &mut counters;
+        for (lane, (low, high)) in low.iter_mut().zip(high).enumerate() {
+            [*low, *high] = halves(self.next.wrapping_add(lane as u64));
         }
         self.next = self.next.wrapping_add(LANES as u64);
         philox(&mut counters, self.key);
