@@ -1,9 +1,10 @@
 //! The engine of Assay: prompt templates, model calls, metrics and statistics.
 //!
 //! Knows nothing of Spark, of the JVM or of `unsafe`. Direction of dependence inside the crate:
-//! `error <- spec, options <- {template, metrics, stats, provider, cache} <- inference <- exec`.
+//! `error <- spec, options, completion <- {template, metrics, stats, provider, cache} <- inference <- exec`.
 #![forbid(unsafe_code)]
 
+pub mod completion;
 pub mod error;
 pub mod options;
 pub mod spec;

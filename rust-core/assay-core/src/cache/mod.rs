@@ -1,1 +1,4 @@
-//! Placeholder.
+//! Pay once: the canonical form of a request, its key, and the place where finished answers are looked up and kept.
+
+pub mod key;
+pub mod store;

@@ -1,1 +1,16 @@
-//! Placeholder.
+//! Calls: requests, and the layers around an attempt, retry > quota > concurrency > timeout > provider.
+
+mod backoff;
+mod counters;
+mod limiter;
+mod pipeline;
+mod quota;
+mod request;
+pub mod runtime;
+
+pub use backoff::Backoff;
+pub use counters::{COUNTERS, Counters};
+pub use limiter::{Limiter, Permit};
+pub use pipeline::{Backend, Pipeline, Policy};
+pub use quota::{NoQuota, Quota};
+pub use request::{Message, Requests};

@@ -1,1 +1,103 @@
-//! Placeholder.
+//! Metrics of one prediction against its references: `&str` in, number out.
+//!
+//! One file per metric. A metric declares an [`INFO`](MetricInfo) with its options, its kind and its range, and
+//! joins the table [`METRICS`]; nothing else needs to know of it.
+
+mod contains;
+mod exact_match;
+mod squad;
+mod token_f1;
+
+use std::fmt;
+
+use crate::options::{FunctionInfo, Options};
+
+/// What values a metric gives. The kind, not the values at hand, chooses the statistical method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    /// 0 or 1.
+    Binary,
+    /// A number between two limits.
+    Bounded,
+    /// A rank on a scale, whose distances mean nothing.
+    Ordinal,
+    /// Any number.
+    Unbounded,
+}
+
+/// One metric: its name, options, kind and range, and how to make one.
+#[derive(Clone, Copy)]
+pub struct MetricInfo {
+    /// Name and options.
+    pub function: FunctionInfo,
+    /// What values it gives.
+    pub kind: MetricKind,
+    /// The least and the greatest value.
+    pub range: (f64, f64),
+    /// A metric with these options, which were checked against the table.
+    pub create: fn(&Options) -> Box<dyn Metric>,
+}
+
+impl fmt::Debug for MetricInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MetricInfo").field("name", &self.function.name).field("kind", &self.kind).finish()
+    }
+}
+
+/// Scores pairs. Keeps scratch memory between calls, therefore `&mut`; the scores do not depend on earlier calls.
+pub trait Metric: Send {
+    /// The score of `prediction` against one reference.
+    fn score(&mut self, prediction: &str, reference: &str) -> f64;
+
+    /// The score against the best of `references`, `None` where there is none.
+    ///
+    /// The default is the greatest score; a metric for which less is better, or which looks at all references at
+    /// once, overrides it.
+    fn score_best(&mut self, prediction: &str, references: &[&str]) -> Option<f64> {
+        references.iter().map(|reference| self.score(prediction, reference)).reduce(f64::max)
+    }
+}
+
+/// Every metric.
+pub const METRICS: &[MetricInfo] = &[exact_match::INFO, token_f1::INFO, contains::INFO];
+
+/// The functions of [`METRICS`].
+pub const FUNCTIONS: &[FunctionInfo] = &{
+    let mut functions = [METRICS[0].function; METRICS.len()];
+    let mut i = 1;
+    while i < METRICS.len() {
+        functions[i] = METRICS[i].function;
+        i += 1;
+    }
+    functions
+};
+
+/// The metric of SQL name `name`.
+///
+/// ```
+/// use assay_core::{metrics, options};
+///
+/// let info = metrics::find("llm_token_f1").unwrap();
+/// let options = options::resolve(&info.function, &serde_json::Map::new()).unwrap();
+/// let mut token_f1 = (info.create)(&options);
+/// assert_eq!(token_f1.score("The Eiffel Tower!", "eiffel tower"), 1.0);
+/// assert_eq!(token_f1.score_best("Paris", &["Rome", "in Paris"]), Some(2.0 / 3.0));
+/// ```
+pub fn find(name: &str) -> Option<&'static MetricInfo> {
+    METRICS.iter().find(|info| info.function.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_sql_like() {
+        for (i, info) in METRICS.iter().enumerate() {
+            assert!(info.function.name.starts_with("llm_"));
+            assert!(METRICS[..i].iter().all(|other| other.function.name != info.function.name));
+            assert_eq!(FUNCTIONS[i].name, info.function.name);
+            assert!(info.range.0 < info.range.1);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import scala.sys.process.Process
+
+ThisBuild / organization := "io.github.spark-assay"
+ThisBuild / version := IO.read(file("scala-shim/src/main/resources/assay/version.txt")).trim
+ThisBuild / scalaVersion := "2.13.17"
+
+// Compiled against this version; the tests run the same jar on this one and on Spark 4.0.
+val sparkVersion = "4.1.2"
+
+val nativeLibrary = taskKey[File]("Builds the native library with cargo")
+val writeTestClasspath = taskKey[File]("Writes the class path of the test libraries to target/test-classpath.txt")
+
+lazy val shim = (project in file("scala-shim")).settings(
+  name := "spark-assay",
+  libraryDependencies ++= Seq(
+    "org.apache.spark" %% "spark-sql" % sparkVersion % Provided,
+    "org.scalatest" %% "scalatest" % "3.2.19" % Test
+  ),
+  scalacOptions ++= Seq(
+    "-deprecation",
+    "-feature",
+    "-Xlint:_,-missing-interpolator,-unused",
+    "-Wunused:imports,privates,locals,implicits,nowarn",
+    "-Werror",
+    "-release:17"
+  ),
+  nativeLibrary := {
+    val root = (ThisBuild / baseDirectory).value
+    val code = Process(Seq("cargo", "build", "--release", "--locked", "-p", "assay-jni"), root).!
+    if (code != 0) sys.error(s"cargo build failed with exit code $code")
+    sys.env.get("CARGO_TARGET_DIR").map(file).getOrElse(root / "target") / "release" / "libassay.so"
+  },
+  Compile / resourceGenerators += Def.task {
+    val arch = sys.props("os.arch") match {
+      case "amd64" => "x86_64"
+      case other => other
+    }
+    val target = (Compile / resourceManaged).value / "native" / s"linux-$arch" / "libassay.so"
+    IO.copyFile(nativeLibrary.value, target)
+    // Libraries for other platforms, cross-compiled, are put into dist/native/<platform>/ before packaging.
+    val others = ((ThisBuild / baseDirectory).value / "dist" / "native" * "*").get
+      .filter(_.getName != s"linux-$arch")
+      .map { folder =>
+        val copy = (Compile / resourceManaged).value / "native" / folder.getName / "libassay.so"
+        IO.copyFile(folder / "libassay.so", copy)
+        copy
+      }
+    target +: others
+  }.taskValue,
+  Test / fork := true,
+  writeTestClasspath := {
+    val out = (ThisBuild / baseDirectory).value / ".build" / "test-classpath.txt"
+    val libraries = (Test / update).value.select(configurationFilter("test")).filterNot { jar =>
+      (Compile / managedClasspath).value.exists(_.data == jar)
+    }
+    IO.write(out, ((Test / classDirectory).value +: libraries).mkString(":"))
+    out
+  },
+  assembly / assemblyJarName := s"spark-assay_2.13-${version.value}.jar",
+  assembly / assemblyOption ~= { _.withIncludeScala(false) },
+  assembly / test := {}
+)
+
+lazy val root = (project in file(".")).aggregate(shim).settings(publish / skip := true)

@@ -1,0 +1,344 @@
+//! Model calls for batches of rows: rows go in, and leave as they finish.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, BooleanArray};
+use arrow::datatypes::Schema;
+
+use super::completion_schema::{result_batch, result_schema};
+use super::ipc::{read_batch, write_batch};
+use super::requests::RequestPlan;
+use crate::cache::store::{NoStore, Store};
+use crate::completion::Completion;
+use crate::error::{Error, ErrorKind, Result};
+
+use crate::inference::runtime::{self, Engine};
+use crate::inference::{Counters, Limiter, NoQuota, Pipeline, Policy};
+use crate::provider::{Prepared, Provider};
+use crate::spec::{CallSpec, CompleteSpec};
+
+pub use crate::inference::COUNTERS;
+
+/// How long [`CompleteSession::cancel`] waits for its calls to be gone. They go at the next moment they are scheduled.
+const CANCEL_WAIT: Duration = Duration::from_secs(1);
+
+/// A native session of model calls.
+///
+/// Rows are numbered 0, 1, 2, ... in the order in which they are pushed, and leave in the order in which they finish. A call
+/// that fails is a row with a status; only what would make every row wrong is an error of `push` or `poll`.
+pub struct CompleteSession {
+    columns: usize,
+    calls: Vec<Arc<Call>>,
+    schema: Arc<Schema>,
+    next_id: Mutex<i64>,
+    shared: Arc<Shared>,
+}
+
+struct Call {
+    plan: RequestPlan,
+    pipeline: Pipeline<Provider>,
+    guard: Option<usize>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// Told when a row finishes and when a call's task is gone.
+    changed: Condvar,
+    counters: Counters,
+    engine: Engine,
+}
+
+#[derive(Default)]
+struct State {
+    finished: VecDeque<Finished>,
+    /// Rows that were pushed and have not finished.
+    in_flight: usize,
+    /// Tasks that hold a call.
+    tasks: usize,
+    /// What ended the session, if anything did.
+    error: Option<Error>,
+}
+
+struct Finished {
+    id: i64,
+    bytes: usize,
+    completions: Vec<Option<Completion>>,
+}
+
+/// A row some of whose calls are under way.
+struct Row {
+    id: i64,
+    left: AtomicUsize,
+    completions: Mutex<Vec<Option<Completion>>>,
+    shared: Arc<Shared>,
+}
+
+impl CompleteSession {
+    /// Opens a session: checks the spec, resolves keys, compiles templates. Nothing is called.
+    pub fn open(spec: &CompleteSpec) -> Result<Self> {
+        CompleteSession::open_with(spec, Arc::new(NoStore))
+    }
+
+    /// Opens a session that looks answers up in `store` and keeps them there.
+    pub fn open_with(spec: &CompleteSpec, store: Arc<dyn Store>) -> Result<Self> {
+        let engine = runtime::engine()?;
+        let calls = spec.calls.iter().enumerate().map(|(i, call)| {
+            let call = Call::open(call, spec.columns, &engine, &store).map_err(|e| e.context(format!("call {i}")))?;
+            Ok(Arc::new(call))
+        });
+        let calls = calls.collect::<Result<Vec<_>>>()?;
+        let shared = Shared { state: Mutex::default(), changed: Condvar::new(), counters: Counters::default(), engine };
+        Ok(CompleteSession {
+            columns: spec.columns,
+            schema: Arc::new(result_schema(calls.len())),
+            calls,
+            next_id: Mutex::new(0),
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Takes a batch, as an Arrow IPC stream, and begins its calls. Gives the number of its rows.
+    ///
+    /// Does not wait for anything: the caller bounds what is in flight by [`in_flight`](Self::in_flight).
+    pub fn push(&self, ipc: &[u8]) -> Result<usize> {
+        self.shared.check()?;
+        let batch = read_batch(ipc)?;
+        if batch.num_columns() != self.columns {
+            return Err(Error::new(
+                ErrorKind::MalformedBatch,
+                format!("the batch has {} columns, the session takes {}", batch.num_columns(), self.columns),
+            ));
+        }
+        let mut calls = Vec::with_capacity(self.calls.len());
+        for call in &self.calls {
+            calls.push((call, call.plan.rows(batch.columns())?, call.guard(batch.columns())?));
+        }
+        // Held to the end, so that the rows of one batch have consecutive ids.
+        let mut next_id = self.next_id.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.lock().in_flight += batch.num_rows();
+        for index in 0..batch.num_rows() {
+            self.shared.counters.row();
+            let row = Arc::new(Row {
+                id: *next_id,
+                // One more than the calls, so that the row cannot leave before all of them are begun.
+                left: AtomicUsize::new(calls.len() + 1),
+                completions: Mutex::new(vec![None; calls.len()]),
+                shared: Arc::clone(&self.shared),
+            });
+            *next_id += 1;
+            for (slot, (call, rows, guard)) in calls.iter().enumerate() {
+                if guard.is_some_and(|guard| !(guard.is_valid(index) && guard.value(index))) {
+                    row.end(slot, None);
+                    continue;
+                }
+                match rows.prepare(index) {
+                    Ok(request) => self.begin(Arc::clone(call), request, Arc::clone(&row), slot),
+                    Err(none) => row.end(slot, Some(none.into_completion(&call.plan.model().name))),
+                }
+            }
+            row.release();
+        }
+        Ok(batch.num_rows())
+    }
+
+    fn begin(&self, call: Arc<Call>, request: Prepared, row: Arc<Row>, slot: usize) {
+        let task = Task::new(&self.shared);
+        self.shared.engine.spawn(async move {
+            match call.pipeline.complete(&request, &row.shared.counters).await {
+                Ok(completion) => row.end(slot, Some(completion)),
+                Err(error) => row.shared.fail(error),
+            }
+            task.done();
+        });
+    }
+
+    /// Waits until a row has finished, at most for `timeout`, and gives the rows that have finished so far as an Arrow IPC
+    /// stream: at most `max_rows` and about `max_bytes`, but at least one. `None` where none has finished.
+    ///
+    /// Not to be called within the runtime: it blocks its thread.
+    pub fn poll(&self, timeout: Duration, max_rows: usize, max_bytes: usize) -> Result<Option<Vec<u8>>> {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.shared.lock();
+        loop {
+            self.shared.check_state(&state)?;
+            if !state.finished.is_empty() {
+                break;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let mut bytes = 0;
+        let mut taken = 0;
+        for row in state.finished.iter().take(max_rows.max(1)) {
+            bytes += row.bytes;
+            if taken > 0 && bytes > max_bytes {
+                break;
+            }
+            taken += 1;
+        }
+        let rows: Vec<Finished> = state.finished.drain(..taken).collect();
+        drop(state);
+
+        let mut ids = Vec::with_capacity(taken);
+        let mut columns: Vec<Vec<Option<Completion>>> = self.calls.iter().map(|_| Vec::with_capacity(taken)).collect();
+        for row in rows {
+            ids.push(row.id);
+            for (column, completion) in columns.iter_mut().zip(row.completions) {
+                column.push(completion);
+            }
+        }
+        write_batch(&result_batch(Arc::clone(&self.schema), ids, &columns)?).map(Some)
+    }
+
+    /// How many rows were pushed and have not finished. Rows that wait to be polled do not count.
+    pub fn in_flight(&self) -> usize {
+        self.shared.lock().in_flight
+    }
+
+    /// The totals so far, in the order of [`COUNTERS`].
+    pub fn counters(&self) -> Vec<i64> {
+        self.shared.counters.values()
+    }
+
+    /// Drops all calls, so that their connections close and no request follows; later `push` and `poll` give
+    /// [`ErrorKind::Cancelled`].
+    pub fn cancel(&self) {
+        self.shared.engine.cancel();
+        self.shared.changed.notify_all();
+        if runtime::is_inside() {
+            return;
+        }
+        let deadline = Instant::now() + CANCEL_WAIT;
+        let mut state = self.shared.lock();
+        while state.tasks > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Drop for CompleteSession {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+impl Call {
+    fn open(call: &CallSpec, columns: usize, engine: &Engine, store: &Arc<dyn Store>) -> Result<Self> {
+        let plan = RequestPlan::new(&call.model, &call.prompt, &call.options, &call.per_row)?;
+        if let Some(column) = plan.columns().chain(call.guard).find(|column| *column >= columns) {
+            return Err(Error::new(
+                ErrorKind::InvalidSpec,
+                format!("it reads column {column} of batches that have {columns}"),
+            ));
+        }
+        let model = plan.model();
+        let pipeline = Pipeline {
+            backend: Provider::open(model, engine.clients())?,
+            policy: Policy::from(model),
+            limiter: Limiter::shared(&model.name, &model.endpoint, model.max_concurrency),
+            quota: Arc::new(NoQuota),
+            store: Arc::clone(store),
+        };
+        Ok(Call { plan, pipeline, guard: call.guard })
+    }
+
+    fn guard<'a>(&self, columns: &'a [arrow::array::ArrayRef]) -> Result<Option<&'a BooleanArray>> {
+        let Some(column) = self.guard.and_then(|index| columns.get(index)) else { return Ok(None) };
+        column.as_boolean_opt().map(Some).ok_or_else(|| {
+            Error::new(ErrorKind::UnsupportedType, format!("a guard is BOOLEAN, not {}", column.data_type()))
+        })
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check(&self) -> Result<()> {
+        self.check_state(&self.lock())
+    }
+
+    fn check_state(&self, state: &State) -> Result<()> {
+        match &state.error {
+            Some(error) => Err(error.clone()),
+            None if self.engine.is_cancelled() => Err(Error::new(ErrorKind::Cancelled, "the session was cancelled")),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the session: what is under way is dropped, because it could only be paid for.
+    fn fail(&self, error: Error) {
+        self.lock().error.get_or_insert(error);
+        self.engine.cancel();
+        self.changed.notify_all();
+    }
+}
+
+impl Row {
+    fn end(&self, slot: usize, completion: Option<Completion>) {
+        if let Some(completion) = &completion {
+            self.shared.counters.completed(completion);
+        }
+        self.completions.lock().unwrap_or_else(PoisonError::into_inner)[slot] = completion;
+        self.release();
+    }
+
+    /// Counts down, and lets the row go when all its calls are there.
+    fn release(&self) {
+        if self.left.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return;
+        }
+        let completions = std::mem::take(&mut *self.completions.lock().unwrap_or_else(PoisonError::into_inner));
+        let bytes = completions.iter().map(|c| c.as_ref().map_or(100, Completion::size)).sum();
+        let mut state = self.shared.lock();
+        state.finished.push_back(Finished { id: self.id, bytes, completions });
+        state.in_flight -= 1;
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+}
+
+/// Counts a task for as long as it holds its call, however it ends.
+struct Task {
+    shared: Arc<Shared>,
+    is_done: bool,
+}
+
+impl Task {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.lock().tasks += 1;
+        Task { shared: Arc::clone(shared), is_done: false }
+    }
+
+    /// Takes the whole task, lest the caller's closure hold less than that.
+    fn done(mut self) {
+        self.is_done = true;
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        if !self.is_done && !self.shared.engine.is_cancelled() {
+            self.shared.fail(Error::internal("a call ended without a result"));
+        }
+        let mut state = self.shared.lock();
+        state.tasks -= 1;
+        let is_last = state.tasks == 0;
+        drop(state);
+        if is_last {
+            self.shared.changed.notify_all();
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Rows as requests: prompts, per-row options, and what stands in the way of a call.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, ArrayRef, StructArray};
+use arrow::datatypes::{DataType, Field, Fields};
+use minijinja::value::ValueKind;
+use serde_json::{Map, Value};
+
+use super::columns::Texts;
+use super::values::StructRows;
+use crate::completion::{CallError, Completion, Status};
+use crate::error::{Error, ErrorKind, Result};
+use crate::inference::{Message, Requests};
+use crate::options::check_per_row;
+use crate::provider::{FUNCTION, Model, Prepared, check_model, completion_options};
+use crate::spec::{CallSpec, ModelConf, PromptSpec};
+use crate::template::Template;
+
+/// How the rows of a call become requests.
+///
+/// It resolves no key and calls nothing, so that `llm_request_key` and previews can use it: for a batch whose columns are
+/// `columns`, `plan.rows(columns)?.key(row)` is the row's cache key and `.canonical(row)` its request as text.
+#[derive(Debug)]
+pub struct RequestPlan {
+    model: Model,
+    prompt: PromptPlan,
+    constant: Map<String, Value>,
+    per_row: BTreeMap<String, usize>,
+    requests: Requests,
+}
+
+#[derive(Debug)]
+enum PromptPlan {
+    Column(usize),
+    Template { template: Box<Template>, column: usize },
+}
+
+/// Why a row has no request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoRequest {
+    /// No prompt, or a request that is not valid.
+    pub status: Status,
+    /// What is wrong, without the row's data.
+    pub error: Error,
+}
+
+impl NoRequest {
+    /// The row's completion.
+    pub fn into_completion(self, model: &str) -> Completion {
+        // A NULL prompt is a state of the row and not one of the engine's error kinds.
+        let condition = match self.error.kind() {
+            ErrorKind::InvalidArgument => self.status.condition(),
+            kind => kind.condition(),
+        };
+        let error = CallError {
+            condition: condition.to_string(),
+            message: self.error.message().to_string(),
+            retryable: false,
+            http_status: None,
+        };
+        Completion { error: Some(error), ..Completion::uncalled(model, self.status) }
+    }
+}
+
+/// Checks a call's model, key, options and template. For planning.
+///
+/// `executor_env` names the environment variables that executors get; `fields` are those of the template's struct, and not
+/// looked at where the prompt is a column.
+pub fn check_call(call: &CallSpec, executor_env: &[String], fields: &[&str]) -> Result<()> {
+    check_model(&call.model, executor_env)?;
+    let plan = RequestPlan::new(&call.model, &call.prompt, &call.options, &call.per_row)?;
+    match &plan.prompt {
+        PromptPlan::Column(_) => Ok(()),
+        PromptPlan::Template { template, .. } => template.check_variables(fields),
+    }
+}
+
+impl RequestPlan {
+    /// Checks the settings, the constant options and the template.
+    pub fn new(
+        model: &ModelConf,
+        prompt: &PromptSpec,
+        options: &Map<String, Value>,
+        per_row: &BTreeMap<String, usize>,
+    ) -> Result<Self> {
+        let model = Model::from_conf(model)?;
+        let requests = Requests::new(&model, options)?;
+        check_per_row(&FUNCTION, per_row.keys().map(String::as_str))?;
+        let prompt = match prompt {
+            PromptSpec::Column(column) => PromptPlan::Column(*column),
+            PromptSpec::Template { source, column } => {
+                PromptPlan::Template { template: Box::new(Template::compile(source)?), column: *column }
+            }
+        };
+        let constant = completion_options(options)?.as_map().clone();
+        Ok(RequestPlan { model, prompt, constant, per_row: per_row.clone(), requests })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The columns that the plan reads.
+    pub fn columns(&self) -> impl Iterator<Item = usize> {
+        let prompt = match self.prompt {
+            PromptPlan::Column(column) | PromptPlan::Template { column, .. } => column,
+        };
+        std::iter::once(prompt).chain(self.per_row.values().copied())
+    }
+
+    /// The rows of a batch with these `columns`. Errors: [`ErrorKind::UnsupportedType`] for a column that is no prompt or no
+    /// option, [`ErrorKind::MalformedBatch`] for one that is not there.
+    pub fn rows<'a>(&'a self, columns: &'a [ArrayRef]) -> Result<RequestRows<'a>> {
+        let column = |index: usize| {
+            columns.get(index).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::MalformedBatch,
+                    format!("the call reads column {index} of a batch that has {}", columns.len()),
+                )
+            })
+        };
+        let prompts = match &self.prompt {
+            PromptPlan::Column(index) => Prompts::new(column(*index)?)?,
+            PromptPlan::Template { template, column: index } => Prompts::template(template, column(*index)?)?,
+        };
+        let mut options = None;
+        if !self.per_row.is_empty() {
+            let mut fields = Vec::new();
+            let mut arrays = Vec::new();
+            for (name, index) in &self.per_row {
+                let array = column(*index)?;
+                fields.push(Field::new(name, array.data_type().clone(), true));
+                arrays.push(Arc::clone(array));
+            }
+            let rows = StructArray::try_new(Fields::from(fields), arrays, None)
+                .map_err(|e| Error::internal(format!("option columns do not fit together: {e}")))?;
+            options = Some(StructRows::new(&rows).map_err(|e| e.context(FUNCTION.name))?);
+        }
+        Ok(RequestRows { plan: self, prompts, options })
+    }
+}
+
+/// The rows of one batch as requests.
+pub struct RequestRows<'a> {
+    plan: &'a RequestPlan,
+    prompts: Prompts<'a>,
+    options: Option<StructRows>,
+}
+
+impl RequestRows<'_> {
+    /// The request of `row`, ready to be sent.
+    pub fn prepare(&self, row: usize) -> std::result::Result<Prepared, NoRequest> {
+        self.with(row, Requests::prepare)
+    }
+
+    /// The cache key of `row`'s request.
+    pub fn key(&self, row: usize) -> std::result::Result<String, NoRequest> {
+        self.with(row, Requests::key)
+    }
+
+    /// The request of `row` as canonical text, which its key is the hash of.
+    pub fn canonical(&self, row: usize) -> std::result::Result<String, NoRequest> {
+        self.with(row, Requests::canonical)
+    }
+
+    fn with<T>(&self, row: usize, make: impl Fn(&Requests, &[Message<'_>]) -> T) -> std::result::Result<T, NoRequest> {
+        let own = self.own_requests(row).map_err(|error| NoRequest { status: Status::InvalidRequest, error })?;
+        let requests = own.as_ref().unwrap_or(&self.plan.requests);
+        self.prompts.with(row, |messages| make(requests, messages))
+    }
+
+    /// `None` where the row has no option of its own.
+    fn own_requests(&self, row: usize) -> Result<Option<Requests>> {
+        let Some(options) = &self.options else { return Ok(None) };
+        let Some(Value::Object(mut given)) = json(&options.row(row)) else {
+            return Err(Error::new(ErrorKind::InvalidOption, format!("{}: an option is no JSON value", FUNCTION.name)));
+        };
+        given.retain(|_, value| !value.is_null());
+        if given.is_empty() {
+            return Ok(None);
+        }
+        let mut all = self.plan.constant.clone();
+        all.extend(given);
+        Requests::new(&self.plan.model, &all).map(Some)
+    }
+}
+
+/// A value of a column as JSON; `None` where JSON has no such value.
+fn json(value: &minijinja::Value) -> Option<Value> {
+    Some(match value.kind() {
+        ValueKind::Undefined | ValueKind::None => Value::Null,
+        ValueKind::Bool => Value::Bool(value.is_true()),
+        ValueKind::String => Value::from(value.as_str()?),
+        ValueKind::Number => match value.as_i64() {
+            Some(whole) => Value::from(whole),
+            None => Value::from(f64::try_from(value.clone()).ok().filter(|number| number.is_finite())?),
+        },
+        ValueKind::Seq | ValueKind::Iterable => {
+            value.try_iter().ok()?.map(|item| json(&item)).collect::<Option<_>>()?
+        }
+        ValueKind::Map => {
+            let entry = |key: minijinja::Value| Some((key.as_str()?.to_string(), json(&value.get_item(&key).ok()?)?));
+            Value::Object(value.try_iter().ok()?.map(entry).collect::<Option<_>>()?)
+        }
+        _ => return None,
+    })
+}
+
+/// A column of prompts.
+enum Prompts<'a> {
+    Text(Texts<'a>),
+    Template { template: &'a Template, rows: StructRows },
+    Messages { lists: &'a ArrayRef, roles: ArrayRef, contents: ArrayRef },
+}
+
+impl<'a> Prompts<'a> {
+    fn new(array: &'a ArrayRef) -> Result<Self> {
+        let unsupported = || {
+            Error::new(
+                ErrorKind::UnsupportedType,
+                format!(
+                    "{}: a prompt is STRING or ARRAY<STRUCT<role: STRING, content: STRING>>, not {}",
+                    FUNCTION.name,
+                    array.data_type()
+                ),
+            )
+        };
+        let items = match array.data_type() {
+            DataType::List(_) => array.as_list::<i32>().values(),
+            DataType::LargeList(_) => array.as_list::<i64>().values(),
+            _ => return Texts::new(array).map(Prompts::Text).map_err(|_| unsupported()),
+        };
+        let structs = items.as_struct_opt().ok_or_else(unsupported)?;
+        let part = |name: &str| structs.column_by_name(name).cloned().ok_or_else(unsupported);
+        let (roles, contents) = (part("role")?, part("content")?);
+        if Texts::new(&roles).is_err() || Texts::new(&contents).is_err() {
+            return Err(unsupported());
+        }
+        Ok(Prompts::Messages { lists: array, roles, contents })
+    }
+
+    fn template(template: &'a Template, array: &'a ArrayRef) -> Result<Self> {
+        let structs = array.as_struct_opt().ok_or_else(|| {
+            Error::new(
+                ErrorKind::UnsupportedType,
+                format!("{}: a template takes a STRUCT, not {}", FUNCTION.name, array.data_type()),
+            )
+        })?;
+        Ok(Prompts::Template { template, rows: StructRows::new(structs)? })
+    }
+
+    fn with<T>(&self, row: usize, make: impl Fn(&[Message<'_>]) -> T) -> std::result::Result<T, NoRequest> {
+        let user = |content: &str| make(&[Message { role: "user", content }]);
+        match self {
+            Prompts::Text(texts) => texts.get(row).map(user).ok_or_else(|| no_prompt("the prompt is NULL")),
+            Prompts::Template { template, rows } => match template.render(rows.row(row)) {
+                Ok(prompt) => Ok(user(&prompt)),
+                Err(error) => Err(NoRequest { status: Status::NoPrompt, error }),
+            },
+            Prompts::Messages { lists, roles, contents } => {
+                if lists.is_null(row) {
+                    return Err(no_prompt("the prompt is NULL"));
+                }
+                let range = match lists.data_type() {
+                    DataType::LargeList(_) => {
+                        let offsets = lists.as_list::<i64>().value_offsets();
+                        offsets[row] as usize..offsets[row + 1] as usize
+                    }
+                    _ => {
+                        let offsets = lists.as_list::<i32>().value_offsets();
+                        offsets[row] as usize..offsets[row + 1] as usize
+                    }
+                };
+                if range.is_empty() {
+                    return Err(no_prompt("the prompt has no message"));
+                }
+                // The constructor has seen that both are text.
+                let (Ok(roles), Ok(contents)) = (Texts::new(roles), Texts::new(contents)) else {
+                    return Err(no_prompt("the prompt is not text"));
+                };
+                let messages: Option<Vec<Message<'_>>> =
+                    range.map(|i| Some(Message { role: roles.get(i)?, content: contents.get(i)? })).collect();
+                match messages {
+                    Some(messages) => Ok(make(&messages)),
+                    None => Err(no_prompt("a message of the prompt has no role or no content")),
+                }
+            }
+        }
+    }
+}
+
+fn no_prompt(what: &str) -> NoRequest {
+    NoRequest { status: Status::NoPrompt, error: Error::new(ErrorKind::InvalidArgument, what) }
+}

@@ -1,0 +1,103 @@
+//! What a session counts.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use crate::completion::{Completion, Status, Usage};
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// The names of the counters, in the order of [`Counters::values`].
+        pub const COUNTERS: &[&str] = &[$(stringify!($name),)+];
+
+        /// Totals of a session so far. Times are kept in microseconds and shown in milliseconds.
+        #[derive(Debug, Default)]
+        pub struct Counters { $($(#[doc = $doc])+ $name: AtomicI64,)+ }
+
+        impl Counters {
+            /// The totals, in the order of [`COUNTERS`].
+            pub fn values(&self) -> Vec<i64> {
+                vec![$({
+                    let value = self.$name.load(Ordering::Relaxed);
+                    if stringify!($name).ends_with("_ms") { value / 1000 } else { value }
+                },)+]
+            }
+        }
+    };
+}
+
+counters! {
+    /// Rows pushed.
+    rows,
+    /// Calls that ended ok.
+    rows_ok,
+    /// Calls that ended in any other status. A call that its guard left out counts nowhere.
+    rows_failed,
+    /// Requests sent.
+    requests,
+    /// Requests that were sent again.
+    retries,
+    /// Tokens of input, as far as the providers said, failed attempts included.
+    input_tokens,
+    /// Those of them that providers had in their caches.
+    cached_input_tokens,
+    /// Tokens of output.
+    output_tokens,
+    /// The cost in billionths of a US dollar, where the price is known.
+    cost_nanousd,
+    /// Time that rows waited for their turn or for a retry.
+    wait_ms,
+    /// Time that answers took.
+    latency_ms,
+    /// Calls answered from the cache.
+    cache_hits,
+    /// Attempts that the server refused for their number.
+    rate_limited,
+    /// Attempts that took too long.
+    timeouts,
+}
+
+fn add(counter: &AtomicI64, value: i64) {
+    counter.fetch_add(value, Ordering::Relaxed);
+}
+
+impl Counters {
+    /// A row was pushed.
+    pub fn row(&self) {
+        add(&self.rows, 1);
+    }
+
+    pub(super) fn request(&self, is_retry: bool) {
+        add(&self.requests, 1);
+        add(&self.retries, i64::from(is_retry));
+    }
+
+    pub(super) fn waited(&self, wait: Duration) {
+        add(&self.wait_ms, wait.as_micros() as i64);
+    }
+
+    pub(super) fn attempt_failed(&self, status: Status) {
+        match status {
+            Status::RateLimited => add(&self.rate_limited, 1),
+            Status::Timeout => add(&self.timeouts, 1),
+            _ => {}
+        }
+    }
+
+    pub(super) fn billed(&self, usage: &Usage, cost_usd: Option<f64>) {
+        add(&self.input_tokens, usage.input_tokens.unwrap_or(0));
+        add(&self.cached_input_tokens, usage.cached_input_tokens.unwrap_or(0));
+        add(&self.output_tokens, usage.output_tokens.unwrap_or(0));
+        add(&self.cost_nanousd, (cost_usd.unwrap_or(0.0) * 1e9).round() as i64);
+    }
+
+    /// A call ended.
+    pub fn completed(&self, completion: &Completion) {
+        add(if completion.status == Status::Ok { &self.rows_ok } else { &self.rows_failed }, 1);
+        if completion.cache_hit {
+            add(&self.cache_hits, 1);
+        } else if let Some(latency) = completion.latency_ms {
+            add(&self.latency_ms, (latency * 1000.0) as i64);
+        }
+    }
+}

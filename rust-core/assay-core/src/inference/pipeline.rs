@@ -1,0 +1,230 @@
+//! The layers around an attempt: retry > quota > concurrency > timeout > provider.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::backoff::Backoff;
+use super::counters::Counters;
+use super::limiter::Limiter;
+use super::quota::Quota;
+use crate::cache::store::Store;
+use crate::completion::{CallError, Completion, Status, Usage};
+use crate::error::Result;
+use crate::provider::{Answer, Attempt, Failure, Model, Prepared, Price, Provider, Retry};
+
+/// What makes one attempt: a [`Provider`], or a script in tests.
+pub trait Backend: Send + Sync {
+    /// Sends the request once.
+    fn attempt(&self, request: &Prepared) -> impl Future<Output = Attempt> + Send;
+}
+
+impl Backend for Provider {
+    fn attempt(&self, request: &Prepared) -> impl Future<Output = Attempt> + Send {
+        Provider::attempt(self, request)
+    }
+}
+
+/// How long and how often to try.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// The model's name in the configuration.
+    pub model: String,
+    /// How long one attempt may take, from its turn to the last byte.
+    pub timeout: Duration,
+    /// How long a row may take: attempts and the waits before retries, not the waits for its turn.
+    pub row_timeout: Duration,
+    /// How many times a failed request is sent again.
+    pub max_retries: u32,
+    /// The waits before retries.
+    pub backoff: Backoff,
+    /// What tokens cost.
+    pub price: Price,
+}
+
+impl From<&Model> for Policy {
+    fn from(model: &Model) -> Self {
+        Policy {
+            model: model.name.clone(),
+            timeout: model.timeout,
+            row_timeout: model.row_timeout,
+            max_retries: model.max_retries,
+            backoff: Backoff::default(),
+            price: model.price,
+        }
+    }
+}
+
+/// Everything that stands around the attempts to one model.
+pub struct Pipeline<B> {
+    /// Makes the attempts.
+    pub backend: B,
+    /// How long and how often to try.
+    pub policy: Policy,
+    /// How many requests are open at once.
+    pub limiter: Arc<Limiter>,
+    /// How many requests may be sent in a minute.
+    pub quota: Arc<dyn Quota>,
+    /// Where answers are looked up and kept.
+    pub store: Arc<dyn Store>,
+}
+
+/// What all attempts of a call have come to.
+#[derive(Default)]
+struct Spent {
+    attempts: i32,
+    wait: Duration,
+    /// Attempts and the waits before retries: what counts against the row's time.
+    time: Duration,
+    /// The cost of attempts whose usage is known; `None` once one of them cannot be priced.
+    cost_usd: Option<f64>,
+}
+
+impl<B: Backend> Pipeline<B> {
+    /// Answers `request`: from the store, else by as many attempts as it takes and the policy allows. The answer is in
+    /// the store before this returns. Errors: those of the store.
+    pub async fn complete(&self, request: &Prepared, counters: &Counters) -> Result<Completion> {
+        if let Some(stored) = self.store.lookup(&request.key).await {
+            return Ok(self.hit(stored));
+        }
+        let mut completion = self.call(request, counters).await;
+        completion.request_key = Some(request.key.clone());
+        self.store.record(&request.key, &completion).await?;
+        Ok(completion)
+    }
+
+    fn hit(&self, stored: Completion) -> Completion {
+        Completion {
+            cost_avoided_usd: self.policy.price.cost(&stored.usage),
+            model: self.policy.model.clone(),
+            cost_usd: Some(0.0),
+            wait_ms: Some(0.0),
+            attempts: 0,
+            cache_hit: true,
+            deduplicated: false,
+            ..stored
+        }
+    }
+
+    async fn call(&self, request: &Prepared, counters: &Counters) -> Completion {
+        let mut spent = Spent { cost_usd: self.policy.price.is_known().then_some(0.0), ..Spent::default() };
+        let mut retries = 0;
+        let mut new_key_tried = false;
+        loop {
+            let (attempt, latency) = self.attempt(request, counters, &mut spent).await;
+            self.bill(&attempt, counters, &mut spent);
+            let failure = match attempt.result {
+                Ok(answer) => return self.answered(answer, attempt.usage, latency, &spent),
+                Err(failure) => failure,
+            };
+            counters.attempt_failed(failure.status);
+            let wait = match failure.retry {
+                Retry::NewKey if !new_key_tried => {
+                    new_key_tried = true;
+                    continue;
+                }
+                Retry::Backoff if retries < self.policy.max_retries => {
+                    self.policy.backoff.wait(retries, failure.retry_after)
+                }
+                _ => return self.failed(failure, &spent),
+            };
+            // A wait that outlasts the row would only hold up its result.
+            if spent.time.saturating_add(wait) >= self.policy.row_timeout {
+                return self.failed(failure, &spent);
+            }
+            retries += 1;
+            sleep(wait).await;
+            spent.time += wait;
+            spent.wait += wait;
+            counters.waited(wait);
+        }
+    }
+
+    /// One attempt, in its turn and in time, and how long it took itself.
+    async fn attempt(&self, request: &Prepared, counters: &Counters, spent: &mut Spent) -> (Attempt, Duration) {
+        let queued = Instant::now();
+        self.quota.admit(request.body.len()).await;
+        let permit = self.limiter.acquire().await;
+        let begun = Instant::now();
+        spent.wait += begun - queued;
+        counters.waited(begun - queued);
+        counters.request(spent.attempts > 0);
+        spent.attempts += 1;
+        let most = self.policy.timeout.min(self.policy.row_timeout.saturating_sub(spent.time));
+        let attempt = match timeout(most, self.backend.attempt(request)).await {
+            Ok(attempt) => attempt,
+            Err(_) => Attempt {
+                result: Err(Failure::transient(
+                    Status::Timeout,
+                    format!("no whole answer within {} ms", most.as_millis()),
+                )),
+                usage: Usage::default(),
+            },
+        };
+        drop(permit);
+        let latency = begun.elapsed();
+        spent.time += latency;
+        self.quota.settle(&attempt);
+        (attempt, latency)
+    }
+
+    fn bill(&self, attempt: &Attempt, counters: &Counters, spent: &mut Spent) {
+        // A failed attempt whose usage is not known counts as not billed; an answer without usage cannot be priced.
+        if attempt.result.is_err() && attempt.usage == Usage::default() {
+            return;
+        }
+        let cost = self.policy.price.cost(&attempt.usage);
+        spent.cost_usd = spent.cost_usd.zip(cost).map(|(before, now)| before + now);
+        counters.billed(&attempt.usage, cost);
+    }
+
+    fn answered(&self, answer: Answer, usage: Usage, latency: Duration, spent: &Spent) -> Completion {
+        Completion {
+            text: answer.text,
+            partial_text: answer.partial_text,
+            reasoning: answer.reasoning,
+            tool_calls: answer.tool_calls,
+            logprobs: answer.logprobs,
+            finish_reason: answer.finish_reason,
+            model_answered: answer.model_answered,
+            usage,
+            latency_ms: Some(millis(latency)),
+            answered_at: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|d| d.as_micros() as i64),
+            ..self.ended(answer.status, spent)
+        }
+    }
+
+    fn failed(&self, failure: Failure, spent: &Spent) -> Completion {
+        let attempts = match spent.attempts {
+            1 => String::new(),
+            n => format!(" (after {n} attempts)"),
+        };
+        Completion {
+            error: Some(CallError {
+                condition: failure.status.condition().to_string(),
+                message: failure.message + &attempts,
+                retryable: failure.retry != Retry::Never,
+                http_status: failure.http_status.map(i32::from),
+            }),
+            ..self.ended(failure.status, spent)
+        }
+    }
+
+    fn ended(&self, status: Status, spent: &Spent) -> Completion {
+        Completion {
+            attempts: spent.attempts,
+            wait_ms: Some(millis(spent.wait)),
+            cost_usd: spent.cost_usd,
+            ..Completion::uncalled(&self.policy.model, status)
+        }
+    }
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+#[cfg(test)]
+mod tests;

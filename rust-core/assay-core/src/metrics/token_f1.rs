@@ -1,0 +1,127 @@
+//! Token F1.
+
+use super::squad::{Normalizer, Token};
+use super::{Metric, MetricInfo, MetricKind};
+use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
+
+/// `llm_token_f1(prediction, reference [, options])`: the harmonic mean of precision and recall over the tokens of
+/// the SQuAD-normalized texts, as multisets; the best over references.
+///
+/// Where both texts have no token left, `v1.1` gives 0, as the official SQuAD 1.1 script does, and `v2.0` gives 1,
+/// as that of SQuAD 2.0 does.
+pub(super) const INFO: MetricInfo = MetricInfo {
+    function: FunctionInfo {
+        name: "llm_token_f1",
+        options: &[OptionInfo {
+            name: "variant",
+            kind: OptionKind::Choice(&["v1.1", "v2.0"]),
+            default: "\"v1.1\"",
+            doc: "Which SQuAD script decides when both texts are empty: v1.1 gives 0, v2.0 gives 1.",
+            per_row: false,
+        }],
+    },
+    kind: MetricKind::Bounded,
+    range: (0.0, 1.0),
+    create: |options: &Options| {
+        Box::new(TokenF1 {
+            both_empty: if options.text("variant") == Some("v2.0") { 1.0 } else { 0.0 },
+            prediction: Normalizer::default(),
+            reference: Normalizer::default(),
+            bag: Bag::default(),
+        })
+    },
+};
+
+struct TokenF1 {
+    both_empty: f64,
+    prediction: Normalizer,
+    reference: Normalizer,
+    bag: Bag,
+}
+
+impl TokenF1 {
+    fn score_next(&mut self, reference: &str) -> f64 {
+        self.reference.tokenize(reference);
+        let (n_prediction, n_reference) = (self.prediction.tokens().len(), self.reference.tokens().len());
+        if n_prediction == 0 && n_reference == 0 {
+            return self.both_empty;
+        }
+        match self.bag.overlap(&self.prediction, &self.reference) {
+            0 => 0.0,
+            common => {
+                let precision = common as f64 / n_prediction as f64;
+                let recall = common as f64 / n_reference as f64;
+                2.0 * precision * recall / (precision + recall)
+            }
+        }
+    }
+}
+
+impl Metric for TokenF1 {
+    fn score(&mut self, prediction: &str, reference: &str) -> f64 {
+        self.prediction.tokenize(prediction);
+        self.bag.fill(&self.prediction);
+        self.score_next(reference)
+    }
+
+    fn score_best(&mut self, prediction: &str, references: &[&str]) -> Option<f64> {
+        self.prediction.tokenize(prediction);
+        self.bag.fill(&self.prediction);
+        references.iter().map(|reference| self.score_next(reference)).reduce(f64::max)
+    }
+}
+
+/// The tokens of a text with their counts, in an open hash table whose memory is kept.
+#[derive(Default)]
+struct Bag {
+    /// A token's number plus one, or zero for a free slot. A power of two, at least twice as many as there are tokens.
+    slots: Vec<u32>,
+    /// How often each token occurs, at the number of its first occurrence.
+    counts: Vec<u32>,
+    /// What [`Bag::overlap`] has left of the counts.
+    left: Vec<u32>,
+}
+
+impl Bag {
+    fn fill(&mut self, text: &Normalizer) {
+        let tokens = text.tokens();
+        let capacity = (2 * tokens.len()).next_power_of_two().max(2);
+        self.slots.clear();
+        self.slots.resize(capacity, 0);
+        self.counts.clear();
+        self.counts.resize(tokens.len(), 0);
+        for (number, token) in tokens.iter().enumerate() {
+            let slot = self.find(token, text, text);
+            if self.slots[slot] == 0 {
+                self.slots[slot] = number as u32 + 1;
+            }
+            self.counts[self.slots[slot] as usize - 1] += 1;
+        }
+    }
+
+    /// How many tokens `other` shares with the `text` that the bag was filled with.
+    fn overlap(&mut self, text: &Normalizer, other: &Normalizer) -> usize {
+        self.left.clear();
+        self.left.extend_from_slice(&self.counts);
+        let mut common = 0;
+        for token in other.tokens() {
+            let slot = self.slots[self.find(token, other, text)];
+            if slot != 0 && self.left[slot as usize - 1] > 0 {
+                self.left[slot as usize - 1] -= 1;
+                common += 1;
+            }
+        }
+        common
+    }
+
+    /// The slot of `token`, or the free one where it would go.
+    #[inline]
+    fn find(&self, token: &Token, here: &Normalizer, text: &Normalizer) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut slot = (token.key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & mask;
+        while self.slots[slot] != 0 && !token.equals(here, &text.tokens()[self.slots[slot] as usize - 1], text) {
+            slot = (slot + 1) & mask;
+        }
+        slot
+    }
+}

@@ -1,0 +1,126 @@
+//! Answers made in this process: for dry runs and tests, without a server.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use minijinja::{Environment, context};
+use serde::Deserialize;
+
+use super::classify::{Failure, Retry};
+use super::model::Model;
+use super::{Answer, Attempt};
+use crate::completion::{Status, Usage};
+use crate::error::{Error, ErrorKind, Result};
+
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+/// How many calls all mocks of this process have answered or failed since the start or [`reset_calls`].
+pub fn calls() -> u64 {
+    CALLS.load(Ordering::SeqCst)
+}
+
+/// Sets [`calls`] to 0.
+pub fn reset_calls() {
+    CALLS.store(0, Ordering::SeqCst);
+}
+
+/// A provider that makes its answers: the last user message, or a template over `prompt`, `model` and `seed`.
+///
+/// The same request always gets the same answer, and fails or does not fail at every attempt. A token is a word.
+#[derive(Debug)]
+pub struct Mock {
+    reply: Option<Environment<'static>>,
+    model: String,
+    latency: Duration,
+    error_rate: f64,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    messages: Vec<Message>,
+    seed: Option<i64>,
+    max_tokens: Option<usize>,
+    max_completion_tokens: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    role: String,
+    content: String,
+}
+
+impl Mock {
+    pub(super) fn new(model: &Model) -> Result<Self> {
+        let reply = model.mock.reply.clone().map(|source| {
+            let mut environment = Environment::new();
+            environment.add_template_owned("reply", source).map_err(|e| {
+                Error::new(ErrorKind::InvalidModel, format!("model '{}': mock.reply: {}", model.name, e.kind()))
+            })?;
+            Ok(environment)
+        });
+        Ok(Mock {
+            reply: reply.transpose()?,
+            model: model.model.clone(),
+            latency: model.mock.latency,
+            error_rate: model.mock.error_rate,
+        })
+    }
+
+    pub(super) async fn attempt(&self, key: &str, body: &[u8]) -> Attempt {
+        CALLS.fetch_add(1, Ordering::SeqCst);
+        if !self.latency.is_zero() {
+            tokio::time::sleep(self.latency).await;
+        }
+        match self.answer(key, body) {
+            Ok((answer, usage)) => Attempt { result: Ok(answer), usage },
+            Err(failure) => Attempt { result: Err(failure), usage: Usage::default() },
+        }
+    }
+
+    fn answer(&self, key: &str, body: &[u8]) -> std::result::Result<(Answer, Usage), Failure> {
+        let fail = |status: Status, message: &str, http_status: u16| Failure {
+            retry: Retry::Never,
+            http_status: Some(http_status),
+            ..Failure::transient(status, message)
+        };
+        // 52 bits of the key as a number in [0, 1).
+        let share = key.get(..13).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0);
+        if (share as f64) < self.error_rate * (1u64 << 52) as f64 {
+            return Err(fail(Status::ServerError, "mock.errorRate", 500));
+        }
+        let body: Body = serde_json::from_slice(body)
+            .map_err(|_| fail(Status::InvalidRequest, "the mock cannot read the request", 400))?;
+        let prompt = body.messages.iter().rev().find(|m| m.role == "user").map_or("", |m| m.content.as_str());
+        let mut text = match &self.reply {
+            None => prompt.to_string(),
+            Some(environment) => environment
+                .get_template("reply")
+                .and_then(|reply| reply.render(context! { prompt, model => &self.model, seed => body.seed }))
+                .map_err(|e| fail(Status::InvalidRequest, &format!("mock.reply does not render: {}", e.kind()), 400))?,
+        };
+        let words = |text: &str| text.split_whitespace().count();
+        let limit = body.max_completion_tokens.or(body.max_tokens).unwrap_or(usize::MAX);
+        let truncated = words(&text) > limit;
+        if truncated {
+            text = text.split_whitespace().take(limit).collect::<Vec<_>>().join(" ");
+        }
+        let usage = Usage {
+            input_tokens: Some(body.messages.iter().map(|m| words(&m.content) as i64).sum()),
+            output_tokens: Some(words(&text) as i64),
+            ..Usage::default()
+        };
+        let (status, reason) = if truncated { (Status::Truncated, "length") } else { (Status::Ok, "stop") };
+        let (text, partial_text) = if truncated { (None, Some(text)) } else { (Some(text), None) };
+        let answer = Answer {
+            status,
+            text,
+            partial_text,
+            reasoning: None,
+            tool_calls: None,
+            logprobs: None,
+            finish_reason: Some(reason.to_string()),
+            model_answered: Some(self.model.clone()),
+        };
+        Ok((answer, usage))
+    }
+}

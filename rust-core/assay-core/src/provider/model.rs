@@ -1,0 +1,439 @@
+//! A model's configuration, typed and checked.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::{HeaderName, HeaderValue};
+
+use super::secret::{KeySource, Secret};
+use crate::error::{Error, ErrorKind, Result, hint};
+use crate::spec::ModelConf;
+
+/// One setting of a model.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The key under `spark.assay.model.<name>.`.
+    pub key: &'static str,
+    /// The default in words; empty where there is none.
+    pub default: &'static str,
+    /// What it does.
+    pub doc: &'static str,
+}
+
+const fn setting(key: &'static str, default: &'static str, doc: &'static str) -> Setting {
+    Setting { key, default, doc }
+}
+
+/// Every setting of a model.
+pub const SETTINGS: &[Setting] = &[
+    setting("provider", "", "The wire format: openai (chat completions), or mock (answers in the process)."),
+    setting("endpoint", "the provider's own", "The base URL, for instance https://api.openai.com/v1."),
+    setting("model", "", "The model as the provider names it."),
+    setting("apiVersion", "", "The api-version of an Azure endpoint; the key then goes into the header api-key."),
+    setting("apiKeyEnv", "OPENAI_API_KEY at OpenAI's own endpoint, else none", "The environment variable of the key."),
+    setting("apiKeyFile", "", "The file of the key, on every executor; read again when the server answers 401."),
+    setting("apiKeySecret", "", "The key itself; Spark redacts it in its UI and logs."),
+    setting("maxConcurrency", "64", "How many requests an executor process has open at once."),
+    setting("timeoutMs", "60000", "How long one attempt may take."),
+    setting("connectTimeoutMs", "10000", "How long opening a connection may take."),
+    setting(
+        "rowTimeoutMs",
+        "600000",
+        "How long a row may take with all its retries, not counting the wait for its turn.",
+    ),
+    setting("maxRetries", "4", "How many times a failed request is sent again."),
+    setting("price.input", "", "US dollars for a million tokens of input."),
+    setting("price.output", "", "US dollars for a million tokens of output."),
+    setting("price.cachedInput", "price.input", "US dollars for a million tokens of input from the provider's cache."),
+    setting("headers.<Name>", "", "A header to send with every request."),
+    setting("mock.reply", "the last user message", "mock only: the answer, a Jinja text over prompt, model and seed."),
+    setting("mock.latencyMs", "0", "mock only: how long an answer takes."),
+    setting("mock.errorRate", "0", "mock only: the share of requests, chosen by their keys, that fail."),
+];
+
+/// Settings of quotas that the whole cluster shares.
+const QUOTA_SETTINGS: &[&str] = &["quotaGroup", "requestsPerMinute", "inputTokensPerMinute", "outputTokensPerMinute"];
+
+/// A wire format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderKind {
+    /// OpenAI's chat completions, which most servers speak.
+    OpenAi,
+    /// Answers made in this process.
+    Mock,
+}
+
+impl ProviderKind {
+    /// The name in configuration and keys.
+    pub fn name(self) -> &'static str {
+        match self {
+            ProviderKind::OpenAi => "openai",
+            ProviderKind::Mock => "mock",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        [ProviderKind::OpenAi, ProviderKind::Mock].into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// US dollars for a million tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Price {
+    /// Of input.
+    pub input: Option<f64>,
+    /// Of output.
+    pub output: Option<f64>,
+    /// Of input that the provider had in its cache; `input` where this is unknown.
+    pub cached_input: Option<f64>,
+}
+
+impl Price {
+    /// Whether costs can be computed at all.
+    pub fn is_known(&self) -> bool {
+        self.input.is_some() && self.output.is_some()
+    }
+
+    /// The cost in US dollars; `None` where a price or a count is unknown.
+    ///
+    /// ```
+    /// use assay_core::{completion::Usage, provider::Price};
+    /// let price = Price { input: Some(1.0), output: Some(4.0), cached_input: Some(0.5) };
+    /// let usage = Usage { input_tokens: Some(1000), cached_input_tokens: Some(400), output_tokens: Some(10),
+    ///     ..Usage::default() };
+    /// assert_eq!(price.cost(&usage), Some((600.0 * 1.0 + 400.0 * 0.5 + 10.0 * 4.0) / 1e6));
+    /// ```
+    pub fn cost(&self, usage: &crate::completion::Usage) -> Option<f64> {
+        let (input, output) = (self.input?, self.output?);
+        let all = usage.input_tokens?;
+        let cached = usage.cached_input_tokens.unwrap_or(0).clamp(0, all);
+        let answered = usage.output_tokens? as f64;
+        let dollars_per_million =
+            (all - cached) as f64 * input + cached as f64 * self.cached_input.unwrap_or(input) + answered * output;
+        Some(dollars_per_million / 1e6)
+    }
+}
+
+/// How the mock answers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MockConf {
+    /// The Jinja text of the answer.
+    pub reply: Option<String>,
+    /// How long an answer takes.
+    pub latency: Duration,
+    /// The share of requests that fail.
+    pub error_rate: f64,
+}
+
+/// A model's configuration, typed and checked.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The name under which queries know the model.
+    pub name: String,
+    /// The wire format.
+    pub provider: ProviderKind,
+    /// The base URL without a slash at its end; empty for the mock, unless one is given.
+    pub endpoint: String,
+    /// The model as the provider names it.
+    pub model: String,
+    /// The API version, where one is configured.
+    pub api_version: Option<String>,
+    /// Where the key comes from.
+    pub key: KeySource,
+    /// How many requests this process may have open at once.
+    pub max_concurrency: usize,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+    /// How long opening a connection may take.
+    pub connect_timeout: Duration,
+    /// How long a row may take with all its retries, not counting the wait for its turn.
+    pub row_timeout: Duration,
+    /// How many times a failed request is sent again.
+    pub max_retries: u32,
+    /// What tokens cost.
+    pub price: Price,
+    /// Headers to send with every request.
+    pub headers: Vec<(String, Secret)>,
+    /// How the mock answers.
+    pub mock: MockConf,
+}
+
+const OPENAI_ENDPOINT: &str = "https://api.openai.com/v1";
+const OPENAI_KEY_ENV: &str = "OPENAI_API_KEY";
+
+impl Model {
+    /// Reads and checks a model's settings.
+    ///
+    /// Errors: [`ErrorKind::UnknownProvider`]; [`ErrorKind::InvalidModel`] for a setting that is unknown, missing or cannot
+    /// be used.
+    ///
+    /// ```
+    /// use assay_core::{provider::Model, spec::ModelConf};
+    /// let conf = |pairs: &[(&str, &str)]| ModelConf {
+    ///     name: "small".into(),
+    ///     conf: pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+    /// };
+    /// let model = Model::from_conf(&conf(&[("provider", "openai"), ("model", "gpt")])).unwrap();
+    /// assert_eq!((model.endpoint.as_str(), model.max_concurrency), ("https://api.openai.com/v1", 64));
+    /// let e = Model::from_conf(&conf(&[("provider", "openai"), ("model", "gpt"), ("timeoutMS", "1")])).unwrap_err();
+    /// assert_eq!(e.message(), "model 'small' has no setting 'timeoutMS'; did you mean 'timeoutMs'?");
+    /// ```
+    pub fn from_conf(conf: &ModelConf) -> Result<Self> {
+        Reader { name: &conf.name, conf: &conf.conf }.read()
+    }
+}
+
+/// Checks a model's settings, and that its key can be had where the calls will be made. For planning.
+///
+/// `executor_env` names the environment variables that executors get besides those of this process. Errors: those of
+/// [`Model::from_conf`] and [`ErrorKind::MissingKey`].
+pub fn check_model(conf: &ModelConf, executor_env: &[String]) -> Result<()> {
+    let model = Model::from_conf(conf)?;
+    if model.provider == ProviderKind::Mock {
+        return super::mock::Mock::new(&model).map(|_| ());
+    }
+    model.key.check(executor_env).map_err(|e| e.context(format!("model '{}'", conf.name)))
+}
+
+struct Reader<'a> {
+    name: &'a str,
+    conf: &'a BTreeMap<String, String>,
+}
+
+impl Reader<'_> {
+    fn read(&self) -> Result<Model> {
+        self.check_keys()?;
+        let name = self.required("provider")?;
+        let provider = ProviderKind::from_name(name).ok_or_else(|| {
+            let known = [ProviderKind::OpenAi, ProviderKind::Mock].map(ProviderKind::name);
+            Error::new(
+                ErrorKind::UnknownProvider,
+                format!("model '{}' has an unknown provider '{name}'{}", self.name, hint(name, known)),
+            )
+        })?;
+        if provider != ProviderKind::Mock
+            && let Some(key) = self.conf.keys().find(|key| key.starts_with("mock."))
+        {
+            return Err(self.invalid(key, "is for the provider mock only"));
+        }
+        let endpoint = self.endpoint(provider)?;
+        let key = self.key(provider, &endpoint)?;
+        let millis = |key: &str, default: u64| Ok(Duration::from_millis(self.whole(key, 1, default)?));
+        Ok(Model {
+            name: self.name.to_string(),
+            provider,
+            model: self.required("model")?.to_string(),
+            api_version: self.text("apiVersion").map(str::to_string),
+            key,
+            endpoint,
+            max_concurrency: self.whole("maxConcurrency", 1, 64)?.min(1 << 20) as usize,
+            timeout: millis("timeoutMs", 60_000)?,
+            connect_timeout: millis("connectTimeoutMs", 10_000)?,
+            row_timeout: millis("rowTimeoutMs", 600_000)?,
+            max_retries: self.whole("maxRetries", 0, 4)?.min(1000) as u32,
+            price: Price {
+                input: self.number("price.input", f64::INFINITY)?,
+                output: self.number("price.output", f64::INFINITY)?,
+                cached_input: self.number("price.cachedInput", f64::INFINITY)?,
+            },
+            headers: self.headers()?,
+            mock: MockConf {
+                reply: self.conf.get("mock.reply").cloned(),
+                latency: Duration::from_millis(self.whole("mock.latencyMs", 0, 0)?),
+                error_rate: self.number("mock.errorRate", 1.0)?.unwrap_or(0.0),
+            },
+        })
+    }
+
+    fn check_keys(&self) -> Result<()> {
+        for key in self.conf.keys() {
+            if QUOTA_SETTINGS.contains(&key.as_str()) {
+                return Err(
+                    self.invalid(key, "is not yet enforced; the limit would be broken in a cluster. Leave it out")
+                );
+            }
+            let known = SETTINGS.iter().any(|setting| setting.key == key && !key.contains('<'));
+            if known || key.strip_prefix("headers.").is_some_and(|name| !name.is_empty()) {
+                continue;
+            }
+            let hint = match key.as_str() {
+                "apiKey" => "; a key by value goes under 'apiKeySecret', which Spark redacts".to_string(),
+                _ => hint(key, SETTINGS.iter().map(|setting| setting.key)),
+            };
+            return Err(Error::new(
+                ErrorKind::InvalidModel,
+                format!("model '{}' has no setting '{key}'{hint}", self.name),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Says what is wrong without the value, which may be a secret in the wrong place.
+    fn invalid(&self, key: &str, what: &str) -> Error {
+        Error::new(ErrorKind::InvalidModel, format!("model '{}': setting '{key}' {what}", self.name))
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        self.conf.get(key).map(|text| text.trim()).filter(|text| !text.is_empty())
+    }
+
+    fn required(&self, key: &str) -> Result<&str> {
+        self.text(key).ok_or_else(|| self.invalid(key, "is missing"))
+    }
+
+    fn whole(&self, key: &str, min: u64, default: u64) -> Result<u64> {
+        match self.conf.get(key) {
+            None => Ok(default),
+            Some(text) => match text.trim().parse::<u64>() {
+                Ok(value) if value >= min && value <= i64::MAX as u64 => Ok(value),
+                _ => Err(self.invalid(key, &format!("must be a whole number of at least {min}"))),
+            },
+        }
+    }
+
+    fn number(&self, key: &str, max: f64) -> Result<Option<f64>> {
+        match self.conf.get(key) {
+            None => Ok(None),
+            Some(text) => match text.trim().parse::<f64>() {
+                Ok(value) if value.is_finite() && value >= 0.0 && value <= max => Ok(Some(value)),
+                _ if max.is_finite() => Err(self.invalid(key, &format!("must be a number from 0 to {max}"))),
+                _ => Err(self.invalid(key, "must be a number of at least 0")),
+            },
+        }
+    }
+
+    fn endpoint(&self, provider: ProviderKind) -> Result<String> {
+        let text = match (self.text("endpoint"), provider) {
+            (Some(text), _) => text.trim_end_matches('/'),
+            (None, ProviderKind::Mock) => return Ok(String::new()),
+            (None, ProviderKind::OpenAi) => OPENAI_ENDPOINT,
+        };
+        let url = Url::parse(text).map_err(|e| self.invalid("endpoint", &format!("is not a URL: {e}")))?;
+        let what = match () {
+            () if !matches!(url.scheme(), "http" | "https") => "must begin with http:// or https://",
+            () if !url.username().is_empty() || url.password().is_some() => {
+                "must not hold a user or password; give the key by apiKeyEnv, apiKeyFile or apiKeySecret"
+            }
+            () if url.query().is_some() || url.fragment().is_some() => {
+                "must be a base URL without '?' or '#'; an API version goes under apiVersion"
+            }
+            () => return Ok(text.to_string()),
+        };
+        Err(self.invalid("endpoint", what))
+    }
+
+    fn key(&self, provider: ProviderKind, endpoint: &str) -> Result<KeySource> {
+        let given: Vec<&str> = ["apiKeyEnv", "apiKeyFile", "apiKeySecret"]
+            .into_iter()
+            .filter(|key| self.conf.contains_key(*key))
+            .collect();
+        match given[..] {
+            // Without a word from the user, OpenAI's key goes to OpenAI only.
+            [] if provider == ProviderKind::OpenAi && endpoint == OPENAI_ENDPOINT => {
+                Ok(KeySource::Env(OPENAI_KEY_ENV.to_string()))
+            }
+            [] => Ok(KeySource::None),
+            ["apiKeyEnv"] => match self.required("apiKeyEnv")? {
+                name if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => {
+                    Ok(KeySource::Env(name.to_string()))
+                }
+                _ => Err(self.invalid("apiKeyEnv", "must be the name of an environment variable, not the key itself")),
+            },
+            ["apiKeyFile"] => Ok(KeySource::File(self.required("apiKeyFile")?.into())),
+            ["apiKeySecret"] => Ok(KeySource::Value(Secret::new(self.required("apiKeySecret")?))),
+            _ => Err(self.invalid(given[1], &format!("stands beside '{}'; give one of them", given[0]))),
+        }
+    }
+
+    fn headers(&self) -> Result<Vec<(String, Secret)>> {
+        let mut headers = Vec::new();
+        for (key, value) in self.conf {
+            let Some(name) = key.strip_prefix("headers.") else { continue };
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| self.invalid(key, "is no valid header name"))?;
+            HeaderValue::from_str(value)
+                .map_err(|_| self.invalid(key, "holds characters that a header cannot hold"))?;
+            headers.push((name.to_ascii_lowercase(), Secret::new(value)));
+        }
+        Ok(headers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conf(pairs: &[(&str, &str)]) -> ModelConf {
+        let base = [("provider", "openai"), ("model", "gpt"), ("endpoint", "http://localhost:1/v1/")];
+        let conf = base.iter().chain(pairs).filter(|(_, v)| *v != "-").map(|(k, v)| (k.to_string(), v.to_string()));
+        let mut conf: BTreeMap<String, String> = conf.collect();
+        for (key, _) in pairs.iter().filter(|(_, v)| *v == "-") {
+            conf.remove(*key);
+        }
+        ModelConf { name: "m".into(), conf }
+    }
+
+    #[test]
+    fn defaults() {
+        let model = Model::from_conf(&conf(&[])).unwrap();
+        assert_eq!(model.endpoint, "http://localhost:1/v1");
+        assert_eq!(model.key, KeySource::None);
+        assert_eq!((model.max_concurrency, model.max_retries), (64, 4));
+        assert_eq!(model.timeout, Duration::from_secs(60));
+        assert_eq!(model.row_timeout, Duration::from_secs(600));
+        let model = Model::from_conf(&conf(&[("endpoint", "-")])).unwrap();
+        assert_eq!(model.key, KeySource::Env("OPENAI_API_KEY".into()));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_without_its_value() {
+        for (pairs, says) in [
+            (&[("temperature", "1")][..], "has no setting 'temperature'"),
+            (&[("apiKey", "sk-zz")], "'apiKeySecret'"),
+            (&[("model", "-")], "setting 'model' is missing"),
+            (&[("provider", "-")], "setting 'provider' is missing"),
+            (&[("maxConcurrency", "0")], "a whole number of at least 1"),
+            (&[("maxConcurrency", "sk-zz")], "a whole number of at least 1"),
+            (&[("price.input", "-1")], "a number of at least 0"),
+            (&[("price.inptu", "1")], "did you mean 'price.input'?"),
+            (&[("provider", "mock"), ("mock.errorRate", "2")], "a number from 0 to 1"),
+            (&[("mock.reply", "x")], "is for the provider mock only"),
+            (&[("endpoint", "ftp://h")], "must begin with http"),
+            (&[("endpoint", "http://u:sk-zz@h")], "must not hold a user"),
+            (&[("endpoint", "http://h?k=sk-zz")], "without '?'"),
+            (&[("apiKeyEnv", "A"), ("apiKeySecret", "sk-zz")], "stands beside 'apiKeyEnv'"),
+            (&[("apiKeyEnv", "sk-zz")], "not the key itself"),
+            (&[("headers.a b", "1")], "is no valid header name"),
+            (&[("headers.a", "sk-zz\n")], "characters"),
+            (&[("requestsPerMinute", "5")], "not yet enforced"),
+            (&[("quotaGroup", "g")], "not yet enforced"),
+        ] {
+            let e = Model::from_conf(&conf(pairs)).unwrap_err();
+            assert_eq!(e.kind(), ErrorKind::InvalidModel, "{e}");
+            assert!(e.message().contains(says) && e.message().contains("'m'"), "{e}");
+            assert!(!e.message().contains("sk-zz"), "{e}");
+        }
+        let e = Model::from_conf(&conf(&[("provider", "opnai")])).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::UnknownProvider);
+        assert!(e.message().ends_with("did you mean 'openai'?"), "{e}");
+    }
+
+    #[test]
+    fn planning_asks_for_the_key() {
+        let missing = conf(&[("apiKeyEnv", "ASSAY_TEST_NO_SUCH_KEY")]);
+        let e = check_model(&missing, &[]).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::MissingKey);
+        assert!(check_model(&missing, &["ASSAY_TEST_NO_SUCH_KEY".to_string()]).is_ok());
+        let e = check_model(&conf(&[("apiKeyFile", "/no/such/file")]), &[]).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::MissingKey);
+        assert!(check_model(&conf(&[("apiKeySecret", "k")]), &[]).is_ok());
+        assert!(check_model(&conf(&[]), &[]).is_ok());
+        assert!(check_model(&conf(&[("provider", "mock"), ("apiKeyEnv", "ASSAY_TEST_NO_SUCH_KEY")]), &[]).is_ok());
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let model = Model::from_conf(&conf(&[("apiKeySecret", "sk-zz"), ("headers.X-Key", "sk-zz")])).unwrap();
+        assert!(!format!("{model:?}").contains("sk-zz"));
+    }
+}

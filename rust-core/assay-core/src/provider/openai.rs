@@ -1,0 +1,318 @@
+//! OpenAI's chat completions, without streaming.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::Answer;
+use super::classify::{ErrorBody, Failure, Retry, classify};
+use crate::completion::{Status, Usage};
+use crate::options::Options;
+
+/// The body of a request around its messages: made once for many requests that differ in their messages only.
+#[derive(Debug, Clone)]
+pub struct BodyFrame {
+    head: String,
+    tail: String,
+}
+
+impl BodyFrame {
+    /// The frame of requests to `model` with `options`. Only what was given is sent.
+    pub fn new(model: &str, options: &Options) -> Self {
+        let mut fields: Map<String, Value> = options
+            .as_map()
+            .iter()
+            .filter(|(name, _)| !["system", "repeat", "extra_body", "extra_headers"].contains(&name.as_str()))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        if let Some(Value::Object(extra)) = options.get("extra_body") {
+            fields.extend(extra.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+        let head = format!("{{\"model\":{},\"messages\":", Value::from(model));
+        let mut tail = String::new();
+        for (name, value) in &fields {
+            tail.push_str(&format!(",{}:{value}", Value::from(name.as_str())));
+        }
+        tail.push('}');
+        BodyFrame { head, tail }
+    }
+
+    /// The body of the request with these `messages`, as JSON text.
+    pub fn body(&self, messages: &str) -> String {
+        [self.head.as_str(), messages, &self.tail].concat()
+    }
+}
+
+#[derive(Deserialize)]
+struct Response {
+    model: Option<String>,
+    #[serde(default)]
+    choices: Vec<Choice>,
+    usage: Option<WireUsage>,
+    error: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    message: Option<Message>,
+    finish_reason: Option<String>,
+    logprobs: Option<Logprobs>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    /// Absent is broken; `null` is an empty answer, or one in another field.
+    #[serde(default, deserialize_with = "present")]
+    content: Option<Option<Content>>,
+    refusal: Option<String>,
+    tool_calls: Option<Vec<Value>>,
+    reasoning: Option<Value>,
+    reasoning_content: Option<Value>,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Content>>, D::Error> {
+    Option::<Content>::deserialize(deserializer).map(Some)
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+}
+
+#[derive(Deserialize)]
+struct Part {
+    #[serde(default)]
+    text: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Logprobs {
+    content: Option<Vec<Logprob>>,
+}
+
+#[derive(Deserialize)]
+struct Logprob {
+    logprob: f64,
+}
+
+#[derive(Deserialize)]
+struct WireUsage {
+    prompt_tokens: Option<i64>,
+    completion_tokens: Option<i64>,
+    prompt_tokens_details: Option<PromptDetails>,
+    completion_tokens_details: Option<CompletionDetails>,
+}
+
+#[derive(Deserialize)]
+struct PromptDetails {
+    cached_tokens: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct CompletionDetails {
+    reasoning_tokens: Option<i64>,
+}
+
+impl From<WireUsage> for Usage {
+    fn from(wire: WireUsage) -> Self {
+        Usage {
+            input_tokens: wire.prompt_tokens,
+            cached_input_tokens: wire.prompt_tokens_details.and_then(|d| d.cached_tokens),
+            cache_write_tokens: None,
+            output_tokens: wire.completion_tokens,
+            reasoning_tokens: wire.completion_tokens_details.and_then(|d| d.reasoning_tokens),
+        }
+    }
+}
+
+/// What the body of a 200 says. The usage is what is billed, whether there is an answer or not.
+pub(super) fn parse(http_status: u16, body: &[u8]) -> (Result<Answer, Failure>, Usage) {
+    let response: Response = match serde_json::from_slice(body) {
+        Ok(response) => response,
+        Err(e) => return (Err(broken(http_status, body.len(), e.is_eof())), Usage::default()),
+    };
+    let usage = response.usage.map(Usage::from).unwrap_or_default();
+    if let Some(error) = response.error.filter(|error| !error.is_null()) {
+        return (Err(error_in_success(http_status, &error, body.len())), usage);
+    }
+    match response.choices.into_iter().next().and_then(|choice| answer(choice, response.model)) {
+        Some(answer) => (answer, usage),
+        None => (Err(broken(http_status, body.len(), false)), usage),
+    }
+}
+
+fn broken(http_status: u16, length: usize, cut: bool) -> Failure {
+    let (status, what) = match cut {
+        true => (Status::NetworkError, "the answer was cut"),
+        false => (Status::ServerError, "the answer is no chat completion"),
+    };
+    Failure {
+        http_status: Some(http_status),
+        ..Failure::transient(status, format!("{what}: HTTP {http_status}, body of {length} bytes"))
+    }
+}
+
+fn error_in_success(http_status: u16, error: &Value, length: usize) -> Failure {
+    let body = ErrorBody::from_error(error);
+    let (status, retryable) = classify(body.http_status().unwrap_or(http_status), &body.words());
+    Failure {
+        status,
+        message: format!("an error under a success: {}", body.describe(http_status, length)),
+        retry: if retryable { Retry::Backoff } else { Retry::Never },
+        http_status: Some(http_status),
+        retry_after: None,
+    }
+}
+
+/// `None` where the choice is no answer.
+fn answer(choice: Choice, model_answered: Option<String>) -> Option<Result<Answer, Failure>> {
+    let message = choice.message?;
+    let tool_calls = message.tool_calls.filter(|calls| !calls.is_empty()).map(|calls| Value::from(calls).to_string());
+    let refusal = message.refusal.filter(|text| !text.is_empty());
+    if message.content.is_none() && tool_calls.is_none() && refusal.is_none() {
+        return None;
+    }
+    let content = message.content.flatten().map(|content| match content {
+        Content::Text(text) => text,
+        Content::Parts(parts) => parts.into_iter().filter_map(|part| part.text).collect(),
+    });
+    let text_of = |value: Option<Value>| match value {
+        Some(Value::String(text)) if !text.is_empty() => Some(text),
+        _ => None,
+    };
+    let status = match choice.finish_reason.as_deref() {
+        Some("length" | "max_tokens") => Status::Truncated,
+        Some("content_filter") => Status::ContentFiltered,
+        Some("error") => {
+            let failure = Failure {
+                http_status: Some(200),
+                ..Failure::transient(Status::ServerError, "the answer ends with finish_reason error")
+            };
+            return Some(Err(failure));
+        }
+        _ if refusal.is_some() => Status::Refused,
+        _ => Status::Ok,
+    };
+    let (text, partial_text) = match status {
+        // A model that has nothing to say has answered ''.
+        Status::Ok => (content.or_else(|| tool_calls.is_none().then(String::new)), None),
+        Status::Refused => (None, refusal),
+        _ => (None, content.or(refusal)),
+    };
+    Some(Ok(Answer {
+        status,
+        text,
+        partial_text,
+        reasoning: text_of(message.reasoning).or_else(|| text_of(message.reasoning_content)),
+        tool_calls,
+        logprobs: choice.logprobs.and_then(|l| l.content).map(|l| l.iter().map(|token| token.logprob).collect()),
+        finish_reason: choice.finish_reason,
+        model_answered,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::completion_options;
+    use serde_json::json;
+
+    fn parsed(body: Value) -> (Result<Answer, Failure>, Usage) {
+        parse(200, body.to_string().as_bytes())
+    }
+
+    fn choice(message: Value, finish_reason: Value) -> Value {
+        json!({"model": "gpt-1", "choices": [{"message": message, "finish_reason": finish_reason}]})
+    }
+
+    #[test]
+    fn only_what_was_given_is_sent() {
+        let body = |options: Value| {
+            let options = completion_options(options.as_object().unwrap()).unwrap();
+            let text = BodyFrame::new("gpt \"x\"", &options).body(r#"[{"role":"user","content":"Hi"}]"#);
+            serde_json::from_str::<Value>(&text).unwrap()
+        };
+        let messages = json!([{"role": "user", "content": "Hi"}]);
+        assert_eq!(body(json!({})), json!({"model": "gpt \"x\"", "messages": messages}));
+        let options = json!({"temperature": 0, "stop": "END", "max_tokens": "5", "system": "s", "repeat": 2,
+            "logprobs": true, "extra_body": {"top_k": 3, "temperature": 0.5}, "extra_headers": {"a": "b"}});
+        assert_eq!(
+            body(options),
+            json!({"model": "gpt \"x\"", "messages": messages, "temperature": 0.5, "stop": ["END"], "max_tokens": 5,
+                "logprobs": true, "top_k": 3})
+        );
+    }
+
+    #[test]
+    fn a_full_answer() {
+        let (answer, usage) = parsed(json!({
+            "id": "x", "model": "gpt-1-0901",
+            "choices": [{
+                "index": 0, "finish_reason": "stop",
+                "message": {"role": "assistant", "content": "Paris", "refusal": null, "reasoning_content": "hm"},
+                "logprobs": {"content": [{"token": "Par", "logprob": -0.5, "bytes": null, "top_logprobs": []},
+                    {"token": "is", "logprob": -0.25, "top_logprobs": [{"token": "is", "logprob": -0.25}]}]}
+            }],
+            "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11,
+                "prompt_tokens_details": {"cached_tokens": 4}, "completion_tokens_details": {"reasoning_tokens": 1}}
+        }));
+        assert_eq!(
+            answer.unwrap(),
+            Answer {
+                status: Status::Ok,
+                text: Some("Paris".into()),
+                partial_text: None,
+                reasoning: Some("hm".into()),
+                tool_calls: None,
+                logprobs: Some(vec![-0.5, -0.25]),
+                finish_reason: Some("stop".into()),
+                model_answered: Some("gpt-1-0901".into()),
+            }
+        );
+        let expected = Usage {
+            input_tokens: Some(9),
+            cached_input_tokens: Some(4),
+            cache_write_tokens: None,
+            output_tokens: Some(2),
+            reasoning_tokens: Some(1),
+        };
+        assert_eq!(usage, expected);
+    }
+
+    #[test]
+    fn every_way_to_end() {
+        for (message, reason, status, text, partial) in [
+            (json!({"content": "a"}), json!("stop"), Status::Ok, Some("a"), None),
+            (json!({"content": "a"}), json!(null), Status::Ok, Some("a"), None),
+            (json!({"content": ""}), json!("stop"), Status::Ok, Some(""), None),
+            (json!({"content": null}), json!("stop"), Status::Ok, Some(""), None),
+            (json!({"content": [{"type": "text", "text": "a"}]}), json!("stop"), Status::Ok, Some("a"), None),
+            (json!({"content": "a"}), json!("length"), Status::Truncated, None, Some("a")),
+            (json!({"content": "a"}), json!("content_filter"), Status::ContentFiltered, None, Some("a")),
+            (json!({"content": null, "refusal": "no"}), json!("stop"), Status::Refused, None, Some("no")),
+            (json!({"content": null, "tool_calls": [{"id": "1"}]}), json!("tool_calls"), Status::Ok, None, None),
+        ] {
+            let answer = parsed(choice(message.clone(), reason)).0.unwrap();
+            assert_eq!(answer.status, status, "{message}");
+            assert_eq!((answer.text.as_deref(), answer.partial_text.as_deref()), (text, partial), "{message}");
+            assert_eq!(answer.tool_calls.is_some(), message.get("tool_calls").is_some());
+        }
+    }
+
+    #[test]
+    fn a_success_that_is_none() {
+        let status = |body: &str| parse(200, body.as_bytes()).0.unwrap_err().status;
+        for cut in ["", "{\"choices\": [{\"mess", "{\"model\":"] {
+            assert_eq!(status(cut), Status::NetworkError, "{cut}");
+        }
+        for malformed in
+            ["<html>", "{}", "[]", "{\"choices\": []}", "{\"choices\": [{\"message\": {}}]}", "{\"choices\": 1}"]
+        {
+            assert_eq!(status(malformed), Status::ServerError, "{malformed}");
+        }
+        assert_eq!(status(r#"{"error": {"code": 429, "message": "slow"}}"#), Status::RateLimited);
+        assert_eq!(status(r#"{"error": {"code": "insufficient_quota"}}"#), Status::QuotaExhausted);
+        assert_eq!(status(r#"{"error": "text"}"#), Status::ServerError);
+    }
+}

@@ -1,0 +1,198 @@
+//! Operations that need no session: what the engine is, checks at planning, the end of an aggregate.
+
+use assay_core::exec::completion_schema::completion_fields;
+use assay_core::exec::{check_call, check_function, eval};
+use assay_core::inference::COUNTERS;
+use assay_core::options::FunctionInfo;
+use assay_core::provider::Model;
+use assay_core::spec::{CallSpec, FunctionSpec, ModelConf};
+use assay_core::stats::Outcome;
+use assay_core::{Error, ErrorKind, Result, error, inference, provider, stats};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::registry;
+
+/// Runs one operation. Input and output are JSON, but for `finish`, whose input ends with the state's bytes.
+pub(crate) fn call(operation: &str, input: &[u8]) -> Result<Vec<u8>> {
+    let output = match operation {
+        "describe" => describe(),
+        "check_function" => {
+            let request: FunctionCheck = read(input)?;
+            request.run()?;
+            json!({})
+        }
+        "check_call" => {
+            let request: CallCheck = read(input)?;
+            let fields: Vec<&str> = request.fields.iter().map(String::as_str).collect();
+            check_call(&request.call, &request.executor_env, &fields)?;
+            json!({ "max_concurrency": Model::from_conf(&request.call.model)?.max_concurrency })
+        }
+        "hint" => {
+            let request: Hint = read(input)?;
+            json!({ "hint": error::hint(&request.name, request.known.iter().map(String::as_str)) })
+        }
+        "finish" => finish(input)?,
+        "cancel_all" => {
+            registry::cancel_all();
+            inference::runtime::shutdown();
+            json!({})
+        }
+        "mock_calls" => json!({ "calls": provider::mock::calls() }),
+        "panic" => panic_for_a_test(),
+        other => {
+            return Err(Error::new(
+                ErrorKind::UnknownFunction,
+                format!("the native library has no operation '{other}'"),
+            ));
+        }
+    };
+    serde_json::to_vec(&output).map_err(|e| Error::internal(format!("the result of '{operation}': {e}")))
+}
+
+fn describe() -> Value {
+    let functions: Vec<Value> = all_functions().map(describe_function).collect();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "counters": COUNTERS,
+        "conditions": assay_core::ErrorKind::ALL.iter().map(|k| k.condition()).collect::<Vec<_>>(),
+        "completion_fields": completion_fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>(),
+        "functions": functions,
+    })
+}
+
+fn all_functions() -> impl Iterator<Item = &'static FunctionInfo> {
+    eval::functions().chain(stats::FUNCTIONS).chain([&provider::FUNCTION])
+}
+
+fn describe_function(function: &FunctionInfo) -> Value {
+    let options: Vec<Value> = function
+        .options
+        .iter()
+        .map(|o| {
+            json!({ "name": o.name, "type": o.kind.describe(), "default": o.default, "doc": o.doc, "per_row": o.per_row })
+        })
+        .collect();
+    json!({ "name": function.name, "options": options })
+}
+
+/// A row function or an aggregate with its options, as checked at planning.
+#[derive(Deserialize)]
+struct FunctionCheck {
+    #[serde(flatten)]
+    function: FunctionSpecLike,
+    #[serde(default)]
+    fields: Vec<String>,
+    #[serde(default)]
+    executor_env: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct FunctionSpecLike {
+    name: String,
+    #[serde(default)]
+    options: Map<String, Value>,
+    #[serde(default)]
+    constant: Option<String>,
+    #[serde(default)]
+    model: Option<ModelConf>,
+    #[serde(default)]
+    per_row: std::collections::BTreeMap<String, usize>,
+}
+
+impl FunctionCheck {
+    fn run(self) -> Result<()> {
+        if let Some(aggregate) = stats::FUNCTIONS.iter().find(|f| f.name == self.function.name) {
+            return assay_core::options::resolve(aggregate, &self.function.options).map(|_| ());
+        }
+        let spec = FunctionSpec {
+            name: self.function.name,
+            args: Vec::new(),
+            options: self.function.options,
+            constant: self.function.constant,
+            model: self.function.model,
+            per_row: self.function.per_row,
+        };
+        if let Some(model) = &spec.model {
+            return eval::check_request(model, &spec.options, &spec.per_row, &self.executor_env);
+        }
+        let fields: Vec<&str> = self.fields.iter().map(String::as_str).collect();
+        let per_row: Vec<&str> = spec.per_row.keys().map(String::as_str).collect();
+        check_function(&spec.name, &spec.options, &per_row, spec.constant.as_deref(), &fields)
+    }
+}
+
+#[derive(Deserialize)]
+struct CallCheck {
+    call: CallSpec,
+    #[serde(default)]
+    fields: Vec<String>,
+    #[serde(default)]
+    executor_env: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Hint {
+    name: String,
+    known: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Finish {
+    name: String,
+    #[serde(default)]
+    options: Map<String, Value>,
+}
+
+/// Input: length of the JSON header (u32, little-endian), the header, the state. Doubles in the output are their bits.
+fn finish(input: &[u8]) -> Result<Value> {
+    let malformed = || Error::new(ErrorKind::InvalidSpec, "the input of 'finish' is cut short");
+    let (length, rest) = input.split_first_chunk::<4>().ok_or_else(malformed)?;
+    let (header, state) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(malformed)?;
+    let request: Finish = read(header)?;
+    // The aggregate runs in one of the executor's task slots, so it gets one thread.
+    Ok(outcome_json(&stats::finish_with_threads(&request.name, &request.options, state, 1)?))
+}
+
+/// JSON has no NaN and no infinity, so doubles go as their bits.
+fn outcome_json(outcome: &Outcome) -> Value {
+    let bits = |x: Option<f64>| x.map(|x| x.to_bits() as i64);
+    let mut json = json!({
+        "estimate": bits(outcome.estimate),
+        "lower": bits(outcome.lower),
+        "upper": bits(outcome.upper),
+        "std_error": bits(outcome.std_error),
+        "n": outcome.n,
+        "n_null": outcome.n_null,
+        "level": bits(Some(outcome.level)),
+        "method": outcome.method,
+        "reason": outcome.reason,
+    });
+    if let (Some(test), Value::Object(fields)) = (&outcome.test, &mut json) {
+        let added = json!({
+            "statistic": bits(test.statistic),
+            "df": bits(test.df),
+            "p_value": bits(test.p_value),
+            "alternative": test.alternative,
+            "effect_size": bits(test.effect_size),
+            "effect_lower": bits(test.effect_lower),
+            "effect_upper": bits(test.effect_upper),
+            "effect_name": test.effect_name,
+            "n_discordant": test.n_discordant,
+        });
+        fields.extend(added.as_object().cloned().unwrap_or_default());
+    }
+    json
+}
+
+fn read<T: DeserializeOwned>(input: &[u8]) -> Result<T> {
+    serde_json::from_slice(input)
+        .map_err(|e| Error::new(ErrorKind::InvalidSpec, format!("a message from the jar cannot be read: {e}")))
+}
+
+/// Lets a test of the JVM see that a panic ends as an exception.
+#[allow(clippy::panic)]
+fn panic_for_a_test() -> Value {
+    panic!("asked for by a test")
+}

@@ -1,0 +1,79 @@
+//! Sessions by id. The JVM never holds an address: a stale or invented id is an error, not a crash.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+
+use assay_core::exec::complete::CompleteSession;
+use assay_core::exec::eval::EvalSession;
+use assay_core::spec::SessionSpec;
+use assay_core::{Error, ErrorKind, Result};
+
+/// An open session.
+pub(crate) enum Session {
+    /// Row functions.
+    Eval(EvalSession),
+    /// Model calls.
+    Complete(CompleteSession),
+}
+
+impl Session {
+    pub(crate) fn open(spec: &[u8]) -> Result<Self> {
+        Ok(match SessionSpec::from_json(spec)? {
+            SessionSpec::Eval(spec) => Session::Eval(EvalSession::open(&spec)?),
+            SessionSpec::Complete(spec) => Session::Complete(CompleteSession::open(&spec)?),
+        })
+    }
+
+    pub(crate) fn eval(&self) -> Result<&EvalSession> {
+        match self {
+            Session::Eval(session) => Ok(session),
+            Session::Complete(_) => Err(wrong_kind("a session of model calls evaluates no row functions")),
+        }
+    }
+
+    pub(crate) fn complete(&self) -> Result<&CompleteSession> {
+        match self {
+            Session::Complete(session) => Ok(session),
+            Session::Eval(_) => Err(wrong_kind("a session of row functions makes no model calls")),
+        }
+    }
+}
+
+fn wrong_kind(message: &str) -> Error {
+    Error::new(ErrorKind::InvalidSpec, message)
+}
+
+static SESSIONS: LazyLock<RwLock<HashMap<i64, Arc<Session>>>> = LazyLock::new(RwLock::default);
+static NEXT: AtomicI64 = AtomicI64::new(1);
+
+/// Keeps a session and gives its id.
+pub(crate) fn insert(session: Session) -> i64 {
+    let id = NEXT.fetch_add(1, Ordering::Relaxed);
+    SESSIONS.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(session));
+    id
+}
+
+/// The session of an id.
+pub(crate) fn get(id: i64) -> Result<Arc<Session>> {
+    SESSIONS.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned().ok_or_else(|| {
+        Error::new(ErrorKind::StaleHandle, format!("there is no native session {id}: it is closed or never was"))
+    })
+}
+
+/// Forgets a session and cancels what it has under way, even while another thread is inside it.
+pub(crate) fn remove(id: i64) {
+    let session = SESSIONS.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    if let Some(Session::Complete(session)) = session.as_deref() {
+        session.cancel();
+    }
+}
+
+/// Cancels every session of model calls: the application ends.
+pub(crate) fn cancel_all() {
+    for session in SESSIONS.read().unwrap_or_else(PoisonError::into_inner).values() {
+        if let Session::Complete(session) = session.as_ref() {
+            session.cancel();
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! `assay-testkit`: the server as a program.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use assay_testkit::{
+    AnswerKey, Config, Distribution, Error, FaultKind, Faults, Latency, ModelConfig, Prices, Quota, Server, WindowKind,
+    parse_duration,
+};
+use clap::Parser;
+
+/// A fast LLM server on 127.0.0.1 that injects faults and counts what it serves.
+///
+/// Serves POST /v1/chat/completions and GET /v1/models; look at it with GET /testkit/stats, /testkit/keys and
+/// /testkit/ledger, direct it with POST /testkit/reset and /testkit/faults. Prints one line with its URL when ready.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    /// The port; 0 takes any free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Right answers: JSON Lines with question, answers and category
+    #[arg(long, value_name = "FILE.jsonl")]
+    answers: Option<PathBuf>,
+    /// A model and the share of questions it answers right; without any, every name is served, always right
+    #[arg(long = "model", value_name = "NAME=ACCURACY")]
+    models: Vec<ModelConfig>,
+    /// Seeds every decision
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// 50ms, uniform:20ms,80ms, lognormal:50ms,0.5 (median, sigma), pareto:20ms,1.5 (smallest, exponent) or
+    /// exponential:50ms (mean)
+    #[arg(long, default_value = "0", value_name = "DISTRIBUTION")]
+    latency: Distribution,
+    /// A rare long latency, for instance 0.001=30s
+    #[arg(long = "tail", value_name = "PROBABILITY=LATENCY", value_parser = parse_tail)]
+    tails: Vec<(f64, Duration)>,
+    /// The time between the chunks of a streamed answer
+    #[arg(long, default_value = "0", value_parser = parse_duration)]
+    token_interval: Duration,
+    /// Requests per minute that each model admits
+    #[arg(long, value_name = "N")]
+    rpm: Option<u64>,
+    /// Input and output tokens per minute that each model admits
+    #[arg(long, value_name = "N")]
+    tpm: Option<u64>,
+    /// The window over which --rpm and --tpm hold: 1s admits a sixtieth of them every second
+    #[arg(long, default_value = "60s", value_parser = parse_duration)]
+    quota_window: Duration,
+    /// sliding (no stretch of time admits more) or fixed (windows one after the other)
+    #[arg(long, default_value = "sliding")]
+    quota_kind: WindowKind,
+    /// A random fault: 429, 500, 502html, 503, reset, stall, stall-body, truncated, malformed, error200 or slow
+    #[arg(long = "fault", value_name = "KIND=PROBABILITY", value_parser = parse_fault)]
+    faults: Vec<(FaultKind, f64)>,
+    /// What a random 429 asks to wait; 0 sends no such header
+    #[arg(long, default_value = "1s", value_parser = parse_duration)]
+    fault_retry_after: Duration,
+    /// What the fault `slow` adds to the latency
+    #[arg(long, default_value = "5s", value_parser = parse_duration)]
+    slow_by: Duration,
+    /// USD per million tokens of prompts
+    #[arg(long, default_value_t = 0.0, value_name = "USD")]
+    price_input: f64,
+    /// USD per million tokens of answers
+    #[arg(long, default_value_t = 0.0, value_name = "USD")]
+    price_output: f64,
+    /// Answer 401 unless this key comes as a bearer token
+    #[arg(long, value_name = "KEY")]
+    require_key: Option<String>,
+    /// The share of right answers that come wrapped in words
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    verbose_rate: f64,
+    /// Worker threads
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// How many requests the ledger keeps one by one
+    #[arg(long, default_value_t = 1_000_000, value_name = "N")]
+    ledger_limit: usize,
+    /// Stop when standard input is closed
+    #[arg(long)]
+    exit_with_parent: bool,
+}
+
+fn main() -> ExitCode {
+    match run(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("assay-testkit: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: Args) -> Result<(), Error> {
+    let exit_with_parent = args.exit_with_parent;
+    let server = Server::start(config(args)?)?;
+    // A parent that no longer reads has its own troubles; the server runs on.
+    let _ = writeln!(std::io::stdout(), "listening on {}", server.url());
+    if exit_with_parent {
+        let _ = std::io::copy(&mut std::io::stdin().by_ref(), &mut std::io::sink());
+        return Ok(());
+    }
+    loop {
+        std::thread::park();
+    }
+}
+
+fn config(args: Args) -> Result<Config, Error> {
+    Ok(Config {
+        port: args.port,
+        answers: args.answers.map(AnswerKey::read).transpose()?.unwrap_or_default(),
+        models: args.models,
+        seed: args.seed,
+        latency: Latency { distribution: args.latency, tails: args.tails },
+        token_interval: args.token_interval,
+        quota: Quota {
+            requests_per_minute: args.rpm,
+            tokens_per_minute: args.tpm,
+            window: args.quota_window,
+            kind: args.quota_kind,
+        },
+        faults: Faults {
+            probabilities: args.faults.into_iter().collect::<BTreeMap<_, _>>(),
+            retry_after: args.fault_retry_after,
+            slow_by: args.slow_by,
+        },
+        prices: Prices { input: args.price_input, output: args.price_output },
+        require_key: args.require_key,
+        verbose_rate: args.verbose_rate,
+        threads: args.threads,
+        ledger_limit: args.ledger_limit,
+    })
+}
+
+fn parse_tail(text: &str) -> Result<(f64, Duration), String> {
+    let (share, latency) = text.split_once('=').ok_or("a tail is PROBABILITY=LATENCY")?;
+    let share = share.parse().map_err(|_| format!("{share:?} is not a number"))?;
+    Ok((share, parse_duration(latency).map_err(|error| error.to_string())?))
+}
+
+fn parse_fault(text: &str) -> Result<(FaultKind, f64), String> {
+    let (kind, share) = text.split_once('=').ok_or("a fault is KIND=PROBABILITY")?;
+    let share = share.parse().map_err(|_| format!("{share:?} is not a number"))?;
+    Ok((kind.parse().map_err(|error: Error| error.to_string())?, share))
+}

@@ -1,0 +1,57 @@
+package assay
+
+import org.apache.spark.SparkEnv
+import org.apache.spark.sql.internal.SQLConf
+
+/** One setting: its key, default and meaning in one place; docs/configuration.md is made from this table. */
+final case class Setting(key: String, default: String, unit: String, doc: String)
+
+/** The settings of Assay, all under `spark.assay.`; models stand under `spark.assay.model.<name>.`. */
+object AssayConf {
+  val ModelPrefix = "spark.assay.model."
+  val NativePath = "spark.assay.native.path"
+
+  val BatchMaxRows: Setting =
+    Setting("spark.assay.batch.maxRows", "8192", "rows", "Rows that cross to native code in one batch of metrics.")
+  val BatchMaxBytes: Setting =
+    Setting("spark.assay.batch.maxBytes", "16777216", "bytes", "Bytes that cross to native code in one batch.")
+  val WindowMaxRows: Setting = Setting(
+    "spark.assay.window.maxRows",
+    "0",
+    "rows",
+    "Rows that one task may have handed to model calls and not yet got back; 0 means twice the model's maxConcurrency."
+  )
+  val WindowMaxBytes: Setting = Setting(
+    "spark.assay.window.maxBytes",
+    "67108864",
+    "bytes",
+    "Bytes of rows that one task may have handed to model calls and not yet got back."
+  )
+  val WindowFirstRows: Setting = Setting(
+    "spark.assay.window.firstRows",
+    "32",
+    "rows",
+    "Rows that a task hands to model calls at first; each row that comes back lets one more in, up to the window. " +
+      "It bounds what a query pays for that stops early, such as a LIMIT above a filter on the answer."
+  )
+  val NativePathSetting: Setting =
+    Setting(NativePath, "", "path", "A native library to load instead of the one in the jar, on every host.")
+
+  val settings: Seq[Setting] =
+    Seq(BatchMaxRows, BatchMaxBytes, NativePathSetting, WindowFirstRows, WindowMaxBytes, WindowMaxRows)
+
+  /** The value of a whole-number setting in the current session. */
+  def long(conf: SQLConf, setting: Setting): Long = {
+    val text = conf.getConfString(setting.key, setting.default)
+    text.trim.toLongOption.filter(_ >= 0).getOrElse {
+      throw new AssayException(
+        "ASSAY_INVALID_OPTION",
+        s"${setting.key} must be a whole number of ${setting.unit}, 0 or more (default ${setting.default})"
+      )
+    }
+  }
+
+  /** `spark.assay.native.path`: read where the library loads, which may be before any session exists. */
+  private[assay] def nativePath: Option[String] =
+    Option(SparkEnv.get).flatMap(_.conf.getOption(NativePath)).orElse(sys.props.get(NativePath))
+}

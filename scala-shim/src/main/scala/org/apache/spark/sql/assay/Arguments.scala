@@ -1,0 +1,51 @@
+package org.apache.spark.sql.assay
+
+import org.apache.spark.sql.catalyst.expressions.Expression
+import org.apache.spark.sql.types._
+
+/** Checks of arguments that every function shares. */
+private[assay] object Arguments {
+
+  def count(function: String, children: Seq[Expression], min: Int, max: Int): Unit =
+    if (children.length < min || children.length > max) {
+      val wanted = if (min == max) s"$min" else s"$min or $max"
+      throw invalid(s"$function takes $wanted arguments, not ${children.length}: ${FunctionTable.signature(function)}")
+    }
+
+  /** The value of an argument that must be constant text, such as a model's name. */
+  def constantText(function: String, what: String, argument: Expression): String = argument.dataType match {
+    case _: StringType if argument.foldable =>
+      Option(argument.eval()).map(_.toString).getOrElse(throw invalid(s"$function: the $what is NULL"))
+    case _: StringType => throw invalid(s"$function: the $what must be constant text, not a column")
+    case other => throw invalid(s"$function: the $what must be constant text, not ${other.sql}")
+  }
+
+  def text(function: String, what: String, argument: Expression): Unit = argument.dataType match {
+    case _: StringType | NullType => ()
+    case other => throw invalid(s"$function: the $what must be STRING, not ${other.sql}; cast it, or name another column")
+  }
+
+  def textOrTexts(function: String, what: String, argument: Expression): Unit = argument.dataType match {
+    case _: StringType | NullType | ArrayType(_: StringType, _) | ArrayType(NullType, _) => ()
+    case other =>
+      throw invalid(s"$function: the $what must be STRING or ARRAY<STRING>, not ${other.sql}; cast it, or name another column")
+  }
+
+  def prompt(function: String, argument: Expression): Unit = argument.dataType match {
+    case _: StringType | NullType => ()
+    case ArrayType(StructType(fields), _)
+        if fields.map(_.name).toSeq == Seq("role", "content") && fields.forall(_.dataType.isInstanceOf[StringType]) =>
+      ()
+    case other =>
+      throw invalid(
+        s"$function: the prompt must be STRING or ARRAY<STRUCT<role: STRING, content: STRING>>, not ${other.sql}"
+      )
+  }
+
+  def struct(function: String, what: String, argument: Expression): StructType = argument.dataType match {
+    case struct: StructType => struct
+    case other => throw invalid(s"$function: the $what must be a STRUCT, such as struct(question), not ${other.sql}")
+  }
+
+  def invalid(detail: String) = new AssayAnalysisException("ASSAY_INVALID_ARGUMENT", detail)
+}

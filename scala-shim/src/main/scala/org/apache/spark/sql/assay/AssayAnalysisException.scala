@@ -1,0 +1,30 @@
+package org.apache.spark.sql.assay
+
+import _root_.assay.{AssayException, ErrorConditions}
+
+import org.apache.spark.sql.AnalysisException
+
+/** An error of Assay found while a query is planned, before anything runs or is paid for. */
+final class AssayAnalysisException(condition: String, detail: String, cause: Option[Throwable])
+    extends AnalysisException(
+      s"[$condition] $detail",
+      None,
+      None,
+      cause,
+      Some(condition),
+      Map("detail" -> detail),
+      Array.empty[org.apache.spark.QueryContext]
+    ) {
+
+  def this(condition: String, detail: String) = this(condition, detail, None)
+
+  override def getSqlState: String = ErrorConditions.sqlState(condition)
+}
+
+object AssayAnalysisException {
+
+  /** Runs a check of the engine and gives its error the class that Spark has for errors of planning. */
+  def planning[T](body: => T): T =
+    try body
+    catch { case e: AssayException => throw new AssayAnalysisException(e.condition, e.detail, Some(e)) }
+}

@@ -1,0 +1,187 @@
+package org.apache.spark.sql.assay
+
+import scala.collection.mutable
+
+import _root_.assay.NativeLibrary
+
+import org.apache.spark.{SparkEnv, TaskContext}
+import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.catalyst.expressions._
+import org.apache.spark.sql.execution.metric.SQLMetric
+import org.apache.spark.sql.types.LongType
+
+/**
+ * What one task needs to make its calls.
+ *
+ * @param spec the session's spec; it holds the models' settings and so is never shown
+ * @param inputs the columns that cross to native code, over the child's output
+ * @param results the calls' results, which follow the child's columns in the output
+ * @param windowRows rows handed over and not yet back
+ * @param firstRows the window at first; each finished row lets one more in
+ */
+private[assay] final case class CompletionTask(
+    spec: Array[Byte],
+    inputs: Seq[Expression],
+    childOutput: Seq[Attribute],
+    results: Seq[Attribute],
+    ordered: Boolean,
+    windowRows: Long,
+    windowBytes: Long,
+    firstRows: Long,
+    batchBytes: Long,
+    metrics: Map[String, SQLMetric]
+) {
+  override def toString: String = "CompletionTask"
+
+  def run(rows: Iterator[InternalRow], context: TaskContext, partition: Int, env: SparkEnv): Iterator[InternalRow] =
+    if (rows.hasNext) new CompletionIterator(this, rows, context, partition, env) else Iterator.empty
+}
+
+/** The pipeline of one task. Native code works on what it was given while this thread feeds it and takes results. */
+private final class CompletionIterator(
+    task: CompletionTask,
+    rows: Iterator[InternalRow],
+    context: TaskContext,
+    partition: Int,
+    env: SparkEnv
+) extends Iterator[InternalRow] {
+  private val bridge = NativeLibrary.bridge
+  private val session = bridge.open(task.spec)
+  private val writer = new BatchWriter(task.inputs.map(_.dataType))
+  private val inputs = MutableProjection.create(task.inputs, task.childOutput)
+  inputs.initialize(partition)
+  private val keep = UnsafeProjection.create(task.childOutput, task.childOutput)
+  private val joined = new JoinedRow
+  private val toOutput =
+    UnsafeProjection.create(task.childOutput ++ task.results, (task.childOutput :+ CompletionIterator.RowId) ++ task.results)
+
+  // Rows that native code has, by their number in order of arrival.
+  private val waiting = mutable.LongMap.empty[UnsafeRow]
+  private var waitingBytes = 0L
+  private var pushed = 0L
+  private var finished = 0L
+
+  // In order: finished rows that wait for an earlier one, and the number of the next to leave.
+  private val held = mutable.LongMap.empty[UnsafeRow]
+  private var heldBytes = 0L
+  private var nextToLeave = 0L
+
+  private var batch: ResultBatch = _
+  private var batchRow = 0
+  private var closed = false
+  private val reported = new Array[Long](Engine.counters.length)
+
+  context.addTaskCompletionListener[Unit](_ => close())
+
+  override def hasNext: Boolean = {
+    while (!available) {
+      if (closed) return false
+      feed()
+      if (waiting.isEmpty) {
+        close()
+        return false
+      }
+      take()
+    }
+    true
+  }
+
+  override def next(): InternalRow = {
+    if (!hasNext) throw new NoSuchElementException
+    task.metrics("numOutputRows") += 1
+    if (task.ordered) {
+      val row = held.remove(nextToLeave).get
+      heldBytes -= row.getSizeInBytes
+      nextToLeave += 1
+      row
+    } else {
+      batchRow += 1
+      result(batchRow - 1)
+    }
+  }
+
+  private def available: Boolean =
+    if (task.ordered) held.contains(nextToLeave) else batch != null && batchRow < batch.rows
+
+  /** Hands rows over while the window has room. */
+  private def feed(): Unit = {
+    // Small top-ups cost a crossing each, so wait until an eighth of the window is free.
+    val limit = math.min(task.windowRows, task.firstRows + finished)
+    val room = limit - waiting.size
+    if (room <= 0 || (waiting.nonEmpty && room < limit / 8)) return
+    var batchBytes = 0L
+    while (hasRoom(limit) && batchBytes < task.batchBytes && rows.hasNext) {
+      val row = rows.next()
+      writer.write(inputs(row))
+      val kept = keep(row).copy()
+      waiting(pushed) = kept
+      pushed += 1
+      waitingBytes += kept.getSizeInBytes
+      batchBytes += kept.getSizeInBytes
+    }
+    if (writer.rows > 0) writer.flush(bridge.push(session, _, _))
+  }
+
+  private def hasRoom(limit: Long): Boolean =
+    waiting.isEmpty ||
+      (waiting.size < limit && waitingBytes < task.windowBytes && heldBytes < task.windowBytes)
+
+  /** Waits a moment for finished rows; a killed task or a stopped application ends the wait. */
+  private def take(): Unit = {
+    context.killTaskIfInterrupted()
+    if (env.isStopped) throw new _root_.assay.AssayException("ASSAY_CANCELLED", "the application has stopped")
+    if (batch != null) {
+      batch.close()
+      batch = null
+    }
+    val ipc = bridge.poll(session, CompletionIterator.PollMs, CompletionIterator.PollRows, task.batchBytes)
+    if (ipc != null) {
+      batch = new ResultBatch(ipc)
+      batchRow = 0
+      finished += batch.rows
+      if (task.ordered) {
+        var i = 0
+        while (i < batch.rows) {
+          val row = result(i).copy()
+          held(batch.row(i).getLong(0)) = row
+          heldBytes += row.getSizeInBytes
+          i += 1
+        }
+      }
+      report()
+    }
+  }
+
+  /** Row `i` of the batch: the child's row with its answers. It is overwritten by the next. */
+  private def result(i: Int): UnsafeRow = {
+    val answers = batch.row(i)
+    val row = waiting.remove(answers.getLong(0)).get
+    waitingBytes -= row.getSizeInBytes
+    toOutput(joined(row, answers))
+  }
+
+  private def report(): Unit = {
+    val now = bridge.counters(session)
+    Engine.counters.indices.foreach { i =>
+      task.metrics.get(Engine.counters(i)).foreach(_ += (now(i) - reported(i)))
+      reported(i) = now(i)
+    }
+  }
+
+  private def close(): Unit = if (!closed) {
+    closed = true
+    try report()
+    finally {
+      bridge.close(session)
+      if (batch != null) batch.close()
+      writer.close()
+    }
+  }
+}
+
+private object CompletionIterator {
+  /** The first column of a batch of results. */
+  val RowId: Attribute = AttributeReference("row_id", LongType, nullable = false)()
+  val PollMs = 100L
+  val PollRows = 4096
+}

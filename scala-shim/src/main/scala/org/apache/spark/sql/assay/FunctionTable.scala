@@ -1,0 +1,175 @@
+package org.apache.spark.sql.assay
+
+import _root_.assay.NativeLibrary
+
+import org.apache.spark.sql.SparkSessionExtensions
+import org.apache.spark.sql.catalyst.FunctionIdentifier
+import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo, Literal}
+import org.apache.spark.sql.types.StringType
+import org.apache.spark.unsafe.types.UTF8String
+
+/**
+ * One SQL function.
+ *
+ * @param arguments the argument list as a user would write it
+ * @param result the SQL type of the result
+ * @param usage what it gives, its NULL rule and its errors
+ * @param example one call and its result
+ */
+private[assay] final case class FunctionEntry(
+    name: String,
+    arguments: String,
+    result: String,
+    usage: String,
+    example: (String, String),
+    group: String,
+    className: String,
+    build: Seq[Expression] => Expression
+) {
+  val since = "0.1.0"
+
+  def signature: String = s"$name($arguments)"
+
+  def info: ExpressionInfo = new ExpressionInfo(
+    className,
+    null,
+    name,
+    s"_FUNC_($arguments) - $usage",
+    "",
+    s"\n    Examples:\n      > SELECT ${example._1};\n       ${example._2}\n  ",
+    "",
+    group,
+    since,
+    "",
+    "built-in"
+  )
+}
+
+/** The one table of functions: registration, documentation and the parity tests of Scala and Python read it. */
+private[assay] object FunctionTable {
+  val Prompt = "llm_prompt"
+
+  private val rowFunctions: Map[String, RowFunction] = Map(
+    Prompt -> RowFunction.prompt,
+    "llm_exact_match" -> RowFunction.metric,
+    "llm_token_f1" -> RowFunction.metric,
+    "llm_contains" -> RowFunction.metric,
+    "llm_request" -> RowFunction.request,
+    "llm_request_key" -> RowFunction.request
+  )
+
+  def rowFunction(name: String): RowFunction = rowFunctions(name)
+
+  private def row(
+      name: String,
+      arguments: String,
+      result: String,
+      usage: String,
+      example: (String, String)
+  ): FunctionEntry =
+    FunctionEntry(
+      name,
+      arguments,
+      result,
+      usage,
+      example,
+      "string_funcs",
+      classOf[NativeFunction].getName,
+      NativeFunction(name, _)
+    )
+
+  private val metricRule =
+    "`reference` is a STRING or an ARRAY<STRING> of which the best counts; NULL elements are ignored, '' is an answer. " +
+      "NULL where the prediction or the reference is NULL or no reference is left."
+
+  val entries: Seq[FunctionEntry] = Seq(
+    FunctionEntry(
+      "assay_version",
+      "",
+      "STRING",
+      "The version of Assay.",
+      ("assay_version()", NativeLibrary.version),
+      "misc_funcs",
+      classOf[Literal].getName,
+      children => {
+        Arguments.count("assay_version", children, 0, 0)
+        Literal(UTF8String.fromString(NativeLibrary.version), StringType)
+      }
+    ),
+    FunctionEntry(
+      LlmComplete.name,
+      "model, prompt [, options]",
+      CompletionSchema.dataType.sql,
+      "Calls the configured model `model` with `prompt`, a STRING or an ARRAY<STRUCT<role, content>>. Never NULL: `status` " +
+        "says what happened, and `text` is NULL unless it is 'ok'. A failed row does not fail the query. Each row is called " +
+        "once, after the filters and limits that need no answer.",
+      ("llm_complete('mock', 'Hello').text", "Hello"),
+      "misc_funcs",
+      classOf[LlmComplete].getName,
+      LlmComplete(_)
+    ),
+    row(
+      "llm_contains",
+      "prediction, reference [, options]",
+      "DOUBLE",
+      s"1 if the reference occurs in the prediction, else 0. $metricRule",
+      ("llm_contains('It is Paris.', 'Paris')", "1.0")
+    ),
+    row(
+      "llm_exact_match",
+      "prediction, reference [, options]",
+      "DOUBLE",
+      "1 if prediction and reference are equal, else 0; option `normalize` is 'none' (default) or 'squad' (case, ASCII " +
+        s"punctuation, English articles and white space are ignored). $metricRule",
+      ("llm_exact_match('the Paris.', 'Paris', named_struct('normalize', 'squad'))", "1.0")
+    ),
+    row(
+      Prompt,
+      "template, struct",
+      "STRING",
+      "Renders the Jinja template with the fields of the struct. A variable that no field gives is an error at planning; a " +
+        "row that does not render, for instance because it prints a NULL, gives NULL.",
+      ("llm_prompt('Capital of {{ country }}?', named_struct('country', 'Peru'))", "Capital of Peru?")
+    ),
+    row(
+      "llm_request",
+      "model, prompt [, options]",
+      "STRING",
+      "The request that llm_complete would send, as canonical JSON without secrets. Nothing is sent. NULL for a NULL prompt.",
+      ("get_json_object(llm_request('mock', 'Hello'), '$.model')", "mock")
+    ),
+    row(
+      "llm_request_key",
+      "model, prompt [, options]",
+      "STRING",
+      "The key of the request, SHA-256 in hexadecimal: equal requests have equal keys. NULL for a NULL prompt.",
+      ("length(llm_request_key('mock', 'Hello'))", "64")
+    ),
+    row(
+      "llm_token_f1",
+      "prediction, reference [, options]",
+      "DOUBLE",
+      "The F1 of the tokens that prediction and reference share, as SQuAD defines it, from 0 to 1; option `variant` is 'v1.1' " +
+        s"(default) or 'v2.0', which differ where both are empty. $metricRule",
+      ("llm_token_f1('the city of Paris', 'Paris')", "0.5")
+    ),
+    FunctionEntry(
+      MeanCi.name,
+      "x [, options]",
+      MeanCi.resultType.sql,
+      "The mean of x, numeric or BOOLEAN, with a confidence interval. Options: level (0.95), method (auto, t, normal, wilson, " +
+        "percentile, bca), n_resamples (9999), seed (0), kind (auto, binary, bounded, ordinal, unbounded). NULLs are counted " +
+        "in n_null and left out. Where no interval can be given its bounds are NULL and `reason` says why.",
+      ("round(mean_ci(x).upper, 3) FROM VALUES (1), (1), (0), (1) AS t(x)", "0.954"),
+      "agg_funcs",
+      classOf[MeanCi].getName,
+      MeanCi(_)
+    )
+  )
+
+  def signature(name: String): String = entries.find(_.name == name).fold(name)(_.signature)
+
+  def register(extensions: SparkSessionExtensions): Unit = entries.foreach { e =>
+    extensions.injectFunction((FunctionIdentifier(e.name), e.info, e.build))
+  }
+}

@@ -1,0 +1,113 @@
+package org.apache.spark.sql.assay
+
+import com.fasterxml.jackson.databind.JsonNode
+import com.fasterxml.jackson.databind.node.ObjectNode
+
+import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.catalyst.analysis.TypeCheckResult
+import org.apache.spark.sql.catalyst.expressions._
+import org.apache.spark.sql.catalyst.expressions.codegen.CodegenFallback
+import org.apache.spark.sql.internal.SQLConf
+import org.apache.spark.sql.types._
+
+/**
+ * `llm_complete(model, prompt [, options])` as the user wrote it. [[ExtractCompletions]] takes every one out of the plan
+ * before optimization; one that is left stands where a call cannot, and [[CheckCompletions]] refuses it.
+ */
+private[assay] case class LlmComplete(children: Seq[Expression]) extends Expression with CodegenFallback {
+  override def prettyName: String = LlmComplete.name
+  override def nullable: Boolean = true
+  override def dataType: DataType = CompletionSchema.dataType
+  override lazy val deterministic: Boolean = false
+
+  override def checkInputDataTypes(): TypeCheckResult = {
+    bind()
+    TypeCheckResult.TypeCheckSuccess
+  }
+
+  /** Checks model, options and template, without any call, and gives the call that the operator makes. */
+  def bind(): PaidCall = {
+    val name = LlmComplete.name
+    Arguments.count(name, children, 2, 3)
+    val model = ModelConf.of(Arguments.constantText(name, "model", children.head), SQLConf.get)
+    val options = FunctionOptions.of(name, children.lift(2))
+    Arguments.prompt(name, children(1))
+    val (prompt, template) = children(1) match {
+      case f: NativeFunction if f.name == FunctionTable.Prompt =>
+        val bound = f.bind()
+        (bound.children.head, bound.call.constant)
+      case BoundFunction(call, Seq(struct), _) if call.name == FunctionTable.Prompt => (struct, call.constant)
+      case e if e.dataType == NullType => (Literal(null, StringType), None)
+      case e => (e, None)
+    }
+    val call = PaidCall(
+      prompt,
+      options.perRow.map(_._2),
+      CallSettings(model, options.constant.toString, options.perRow.map(_._1), template)
+    )
+    call.check()
+    call
+  }
+
+  override def eval(input: InternalRow): Any = throw CheckCompletions.notAllowed("an expression evaluated row by row")
+  override protected def withNewChildrenInternal(newChildren: IndexedSeq[Expression]): Expression =
+    copy(children = newChildren)
+}
+
+private[assay] object LlmComplete {
+  val name = "llm_complete"
+}
+
+/** What is fixed of one call: model, constant options as JSON text, names of options that are columns, template. */
+private[assay] final case class CallSettings(
+    model: ModelConf,
+    options: String,
+    perRow: Seq[String],
+    template: Option[String]
+) {
+  override def toString: String = model.name
+}
+
+/** A call that the operator [[Completion]] makes: equal ones, compared by `canonicalized`, are one call. */
+private[assay] case class PaidCall(prompt: Expression, perRow: Seq[Expression], settings: CallSettings)
+    extends Expression
+    with Unevaluable {
+  override def children: Seq[Expression] = prompt +: perRow
+  override def prettyName: String = LlmComplete.name
+  override def nullable: Boolean = true
+  override def dataType: DataType = CompletionSchema.dataType
+  override lazy val deterministic: Boolean = false
+
+  /** The call as the engine reads it, given the column of its first input and that of its guard. */
+  def json(firstColumn: Int, guard: Option[Int]): ObjectNode = {
+    val node = JsonValues.emptyObject
+    node.set[ObjectNode]("model", settings.model.json)
+    val source = node.putObject("prompt")
+    settings.template match {
+      case Some(template) => source.putObject("template").put("source", template).put("column", firstColumn)
+      case None => source.put("column", firstColumn)
+    }
+    node.set[ObjectNode]("options", JsonValues.mapper.readTree(settings.options))
+    val columns = node.putObject("per_row")
+    settings.perRow.zipWithIndex.foreach { case (option, i) => columns.put(option, firstColumn + 1 + i) }
+    guard.foreach(node.put("guard", _))
+    node
+  }
+
+  /** What the engine says of the call, without making it; an error of planning where it refuses. */
+  def check(): JsonNode = {
+    val request = JsonValues.emptyObject
+    request.set[ObjectNode]("call", json(0, None))
+    val fields = request.putArray("fields")
+    prompt.dataType match {
+      case struct: StructType => struct.fieldNames.foreach(fields.add)
+      case _ => ()
+    }
+    val environment = request.putArray("executor_env")
+    ModelConf.executorEnvironment.foreach(environment.add)
+    Engine.checkCall(request)
+  }
+
+  override protected def withNewChildrenInternal(newChildren: IndexedSeq[Expression]): Expression =
+    copy(prompt = newChildren.head, perRow = newChildren.tail)
+}

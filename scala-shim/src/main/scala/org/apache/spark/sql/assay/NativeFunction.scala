@@ -1,0 +1,210 @@
+package org.apache.spark.sql.assay
+
+import _root_.assay.NativeLibrary
+import com.fasterxml.jackson.databind.node.ObjectNode
+
+import org.apache.spark.TaskContext
+import org.apache.spark.sql.catalyst.InternalRow
+import org.apache.spark.sql.catalyst.analysis.TypeCheckResult
+import org.apache.spark.sql.catalyst.expressions._
+import org.apache.spark.sql.catalyst.expressions.codegen.CodegenFallback
+import org.apache.spark.sql.internal.SQLConf
+import org.apache.spark.sql.types._
+
+/**
+ * What the engine needs to know of one function call besides its arguments.
+ *
+ * @param options constant options as JSON text
+ * @param perRow names of options that are columns; their values follow the other arguments
+ * @param constant text that the function needs once, such as a template
+ */
+private[assay] final case class NativeCall(
+    name: String,
+    options: String,
+    perRow: Seq[String],
+    constant: Option[String],
+    model: Option[ModelConf]
+) {
+  override def toString: String = name
+
+  /** The call as the engine reads it, given where its arguments stand. */
+  def json(arguments: Seq[Int]): ObjectNode = {
+    val node = JsonValues.emptyObject.put("name", name)
+    val (plain, columns) = arguments.splitAt(arguments.length - perRow.length)
+    val args = node.putArray("args")
+    plain.foreach(i => args.add(i))
+    node.set[ObjectNode]("options", JsonValues.mapper.readTree(options))
+    constant.foreach(node.put("constant", _))
+    model.foreach(m => node.set[ObjectNode]("model", m.json))
+    val perRowNode = node.putObject("per_row")
+    perRow.zip(columns).foreach { case (option, column) => perRowNode.put(option, column) }
+    node
+  }
+}
+
+private[assay] object NativeCall {
+
+  /** The spec of a session that evaluates `calls` over batches of `columns` columns. */
+  def spec(columns: Int, calls: Seq[ObjectNode]): Array[Byte] = {
+    val spec = JsonValues.emptyObject.put("kind", "eval").put("version", 1).put("columns", columns)
+    val functions = spec.putArray("functions")
+    calls.foreach(functions.add)
+    JsonValues.bytes(spec)
+  }
+}
+
+/**
+ * A row function of the engine as the user wrote it. Analysis checks it and then replaces it by a [[BoundFunction]]; until
+ * then it evaluates through one, since inline tables are evaluated that early.
+ */
+private[assay] case class NativeFunction(name: String, children: Seq[Expression])
+    extends Expression
+    with CodegenFallback {
+  private def entry: RowFunction = FunctionTable.rowFunction(name)
+
+  override def prettyName: String = name
+  override def nullable: Boolean = true
+  override def dataType: DataType = entry.dataType
+
+  override def checkInputDataTypes(): TypeCheckResult = {
+    bind()
+    TypeCheckResult.TypeCheckSuccess
+  }
+
+  /** Checks everything that can be checked without data and gives the function that runs. */
+  def bind(): BoundFunction = {
+    val (arguments, call) = entry.bind(name, children)
+    BoundFunction(call, arguments, dataType)
+  }
+
+  @transient private lazy val bound: BoundFunction = bind()
+  override def eval(input: InternalRow): Any = bound.eval(input)
+  override protected def withNewChildrenInternal(newChildren: IndexedSeq[Expression]): Expression =
+    copy(children = newChildren)
+}
+
+/** A row function whose options, template and model are fixed. Evaluates a row as a batch of one. */
+private[assay] case class BoundFunction(call: NativeCall, children: Seq[Expression], dataType: DataType)
+    extends Expression
+    with CodegenFallback {
+  override def prettyName: String = call.name
+  override def nullable: Boolean = true
+
+  @transient private var evaluator: RowEvaluator = _
+
+  override def eval(input: InternalRow): Any = {
+    if (evaluator == null) evaluator = new RowEvaluator(call, children, dataType)
+    evaluator.eval(input)
+  }
+
+  override protected def withNewChildrenInternal(newChildren: IndexedSeq[Expression]): Expression =
+    copy(children = newChildren)
+}
+
+/** Evaluates one function row by row, where no operator took it out: a sort key, a lambda, a relation on the driver. */
+private final class RowEvaluator(call: NativeCall, arguments: Seq[Expression], dataType: DataType) {
+  private val bridge = NativeLibrary.bridge
+  private val spec = NativeCall.spec(arguments.length, Seq(call.json(arguments.indices)))
+  private val argumentRow = new GenericInternalRow(arguments.length)
+
+  // Within a task the session lives as long as the task. On the driver nothing tells when the expression is done, so
+  // there it lives for one row.
+  private var open: Option[(Long, BatchWriter)] = None
+
+  def eval(input: InternalRow): Any = synchronized {
+    var i = 0
+    while (i < arguments.length) {
+      argumentRow.update(i, arguments(i).eval(input))
+      i += 1
+    }
+    val task = TaskContext.get()
+    val (handle, writer) = open.getOrElse {
+      val opened = (bridge.open(spec), new BatchWriter(arguments.map(_.dataType)))
+      if (task != null) {
+        open = Some(opened)
+        task.addTaskCompletionListener[Unit](_ => close(opened))
+      }
+      opened
+    }
+    try {
+      writer.write(argumentRow)
+      val batch = new ResultBatch(writer.flush(bridge.eval(handle, _, _)))
+      try {
+        val row = batch.row(0)
+        if (row.isNullAt(0)) null else InternalRow.copyValue(row.get(0, dataType))
+      } finally batch.close()
+    } finally if (open.isEmpty) close((handle, writer))
+  }
+
+  private def close(opened: (Long, BatchWriter)): Unit = synchronized {
+    open = None
+    bridge.close(opened._1)
+    opened._2.close()
+  }
+}
+
+/** How a row function of the table takes its arguments. */
+private[assay] final case class RowFunction(
+    dataType: DataType,
+    bind: (String, Seq[Expression]) => (Seq[Expression], NativeCall)
+)
+
+private[assay] object RowFunction {
+
+  /** `(prediction, reference [, options])`, DOUBLE. */
+  val metric: RowFunction = RowFunction(
+    DoubleType,
+    (name, children) => {
+      Arguments.count(name, children, 2, 3)
+      Arguments.text(name, "prediction", children.head)
+      Arguments.textOrTexts(name, "reference", children(1))
+      val options = FunctionOptions.of(name, children.lift(2))
+      val call = NativeCall(name, options.constant.toString, options.perRow.map(_._1), None, None)
+      check(call, Nil)
+      (Seq(asText(children.head), asText(children(1))) ++ options.perRow.map(_._2), call)
+    }
+  )
+
+  /** `(template, struct)`, STRING. */
+  val prompt: RowFunction = RowFunction(
+    StringType,
+    (name, children) => {
+      Arguments.count(name, children, 2, 2)
+      val template = Arguments.constantText(name, "template", children.head)
+      val fields = Arguments.struct(name, "second argument", children(1)).fieldNames
+      val call = NativeCall(name, "{}", Nil, Some(template), None)
+      check(call, fields.toSeq)
+      (Seq(children(1)), call)
+    }
+  )
+
+  /** `(model, prompt [, options])`, STRING: what would be sent, or its key; nothing is sent. */
+  val request: RowFunction = RowFunction(
+    StringType,
+    (name, children) => {
+      Arguments.count(name, children, 2, 3)
+      val model = ModelConf.of(Arguments.constantText(name, "model", children.head), SQLConf.get)
+      Arguments.prompt(name, children(1))
+      val options = FunctionOptions.of(name, children.lift(2))
+      val call = NativeCall(name, options.constant.toString, options.perRow.map(_._1), None, Some(model))
+      check(call, Nil)
+      (asText(children(1)) +: options.perRow.map(_._2), call)
+    }
+  )
+
+  private def check(call: NativeCall, fields: Seq[String]): Unit = {
+    val request = call.json(call.perRow.indices)
+    val names = request.putArray("fields")
+    fields.foreach(names.add)
+    val environment = request.putArray("executor_env")
+    if (call.model.isDefined) ModelConf.executorEnvironment.foreach(environment.add)
+    Engine.checkFunction(request)
+  }
+
+  /** A NULL literal has no type of its own: it counts as text. */
+  private def asText(e: Expression): Expression = e.dataType match {
+    case NullType => Literal(null, StringType)
+    case ArrayType(NullType, _) => Cast(e, ArrayType(StringType))
+    case _ => e
+  }
+}

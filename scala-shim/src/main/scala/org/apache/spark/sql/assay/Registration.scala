@@ -1,0 +1,33 @@
+package org.apache.spark.sql.assay
+
+import org.apache.spark.sql.SparkSessionExtensions
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.execution.{SparkPlan, SparkStrategy}
+
+/** Puts functions, rules and operators into a session. Applying it twice, by service file and by setting, does no harm. */
+object Registration {
+
+  def apply(extensions: SparkSessionExtensions): Unit = {
+    FunctionTable.register(extensions)
+    extensions.injectPostHocResolutionRule(_ => ExtractCompletions)
+    extensions.injectPostHocResolutionRule(_ => BindFunctions)
+    extensions.injectCheckRule(_ => CheckCompletions)
+    extensions.injectOptimizerRule(_ => PushThroughCompletion)
+    extensions.injectPreCBORule(_ => ExtractNative)
+    extensions.injectPlannerStrategy(_ => PlanOperators)
+    extensions.injectQueryStagePrepRule(_ => CompletionBarrier)
+    extensions.injectColumnar(_ => CompletionBarrierWithoutAdaptive)
+  }
+
+  /** Touches what the first query would otherwise load, so that a broken installation shows when the application starts. */
+  def check(): Unit = Engine.description: Unit
+}
+
+private[assay] object PlanOperators extends SparkStrategy {
+  override def apply(plan: LogicalPlan): Seq[SparkPlan] = plan match {
+    case Completion(calls, guards, results, child) => CompletionExec(calls, guards, results, planLater(child)) :: Nil
+    case NativeEval(functions, results, carried, child) =>
+      NativeEvalExec(functions, results, carried, planLater(child)) :: Nil
+    case _ => Nil
+  }
+}
