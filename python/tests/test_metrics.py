@@ -27,7 +27,7 @@ def test_every_metric_has_its_function_and_options() -> None:
         (lambda: Metric("token_f"), "there is no metric 'token_f'; did you mean 'token_f1'?"),
         (lambda: Metric("zzzz"), "there is no metric 'zzzz'; known: contains, exact_match, token_f1"),
         (lambda: Metric("exact_match", normalise="squad"), "no option 'normalise'; did you mean 'normalize'?"),
-        (lambda: Metric("contains", x=1), "metric 'contains' has no option 'x'; there are none"),
+        (lambda: Metric("contains", x=1), "metric 'contains' has no option 'x'; known: case_sensitive, normalize"),
         (lambda: Metric("contains", label="status"), "cannot have the label 'status'"),
         (lambda: Metric("contains", label="a b"), "cannot have the label 'a b'"),
         (lambda: resolve([]), "metrics is empty"),
