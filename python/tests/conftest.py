@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 import standins
 from pyspark.sql import SparkSession
+from pyspark.util import is_remote_only
 
 import spark_assay as assay
 from spark_assay import functions
@@ -25,6 +26,8 @@ def any_spark() -> Iterator[SparkSession]:
     remote = os.environ.get("ASSAY_REMOTE")
     if remote:
         session = SparkSession.builder.remote(remote).getOrCreate()
+    elif is_remote_only():
+        pytest.skip("this Python has the Spark Connect client only: set ASSAY_REMOTE to a server")
     else:
         builder = (
             SparkSession.builder.master(os.environ.get("ASSAY_MASTER", "local[2]"))
