@@ -14,6 +14,8 @@ pub struct AnswerKey {
     rows: Vec<Row>,
     by_question: HashMap<String, usize>,
     by_category: HashMap<String, Vec<usize>>,
+    /// The length of the longest question in bytes.
+    longest: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -22,9 +24,6 @@ struct Row {
     answers: Vec<String>,
     category: String,
 }
-
-/// The longest line in which a question is looked for inside other words.
-const LONGEST_LINE: usize = 4096;
 
 impl AnswerKey {
     /// Reads JSON Lines with `question` (or `input`, `prompt`: text, or messages whose last user message it is), `answers`
@@ -51,6 +50,7 @@ impl AnswerKey {
             return;
         }
         let index = self.rows.len();
+        self.longest = self.longest.max(row.question.len());
         self.by_question.insert(row.question.clone(), index);
         self.by_category.entry(row.category.clone()).or_default().push(index);
         self.rows.push(row);
@@ -89,15 +89,15 @@ impl AnswerKey {
     }
 
     fn lookup_inside(&self, line: &str) -> Option<&Row> {
-        if line.len() > LONGEST_LINE {
-            return None;
-        }
         let line = line.trim();
         let starts = std::iter::once(0).chain(line.match_indices([' ', '"', '\'']).map(|(at, _)| at + 1));
-        let ends: Vec<usize> =
-            std::iter::once(line.len()).chain(line.rmatch_indices(['?', '.', '!']).map(|(at, _)| at + 1)).collect();
+        let mut ends: Vec<usize> = line.match_indices(['?', '.', '!']).map(|(at, _)| at + 1).collect();
+        ends.push(line.len());
         starts.into_iter().find_map(|start| {
-            ends.iter().filter(|end| **end > start).find_map(|end| {
+            // Only what is no longer than the longest question: the search stays linear in the line.
+            let low = ends.partition_point(|end| *end <= start);
+            let high = ends.partition_point(|end| *end <= start + self.longest);
+            ends.get(low..high)?.iter().rev().find_map(|end| {
                 let index = self.by_question.get(line[start..*end].trim())?;
                 self.rows.get(*index)
             })
@@ -256,6 +256,14 @@ mod tests {
         assert_eq!(key.find("What is 2 + 2?"), Some("What is 2 + 2?"));
         assert_eq!(key.find("What is the capital of Francea?"), None);
         assert_eq!(key.find(""), None);
+    }
+
+    #[test]
+    fn a_long_prompt_is_searched_fast() {
+        let prompt = "Some words. And more? ".repeat(20_000) + "What is the capital of France? In one word.";
+        let began = std::time::Instant::now();
+        assert_eq!(key().find(&prompt), Some("What is the capital of France?"));
+        assert!(began.elapsed().as_secs_f64() < 2.0);
     }
 
     #[test]
