@@ -68,7 +68,7 @@ class Section:
 
 def sections(result: EvalResult) -> list[Section]:
     """The report in its order: metric, cut, value, model."""
-    return [_section(result, metric.label, metric.info.kind == "unbounded") for metric in result.metrics]
+    return [_section(result, metric.label, not metric.info.has_worst) for metric in result.metrics]
 
 
 def number(x: float | None) -> str:
@@ -155,10 +155,10 @@ def notes(result: EvalResult) -> list[str]:
     ]
 
 
-def _section(result: EvalResult, metric: str, unbounded: bool) -> Section:
+def _section(result: EvalResult, metric: str, fitted: bool) -> Section:
     estimates = [e for e in result.estimates if e.metric == metric]
     low, high = 0.0, 1.0
-    if unbounded:
+    if fitted:
         ends = [x for e in estimates for x in (e.estimate, e.lower, e.upper) if x is not None]
         low, high = min([0.0, *ends]), max([0.0, *ends])
         high = high if high > low else low + 1.0

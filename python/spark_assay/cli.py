@@ -69,7 +69,9 @@ def run(file: str, *, overrides: Sequence[str], new_session: Callable[[], SparkS
     except ConfigError as error:
         print(error, file=sys.stderr)
         return _MISTAKE
-    except (AssayError, PySparkException, OSError) as error:
+    except Exception as error:
+        if not isinstance(error, (AssayError, OSError)) and not _is_sparks(error):
+            raise
         print(f"assay: {_first_line(error)}", file=sys.stderr)
         return _FAILED
     return _DONE
@@ -156,7 +158,9 @@ def _read(spark: SparkSession, config: EvalConfig) -> DataFrame:
         df = reader.load(data.path)
         _ = df.columns  # under Spark Connect nothing has been looked up so far
         return df
-    except PySparkException as error:
+    except Exception as error:
+        if not _is_sparks(error):
+            raise
         config.place("data").fail(_first_line(error))
 
 
@@ -189,10 +193,19 @@ def _write(result: EvalResult, config: EvalConfig) -> None:
             print(f"{what}: {path}")
 
 
+def _is_sparks(error: Exception) -> bool:
+    """Whether Spark raised it: PySpark lets some errors of the JVM through as they are."""
+    return isinstance(error, PySparkException) or type(error).__module__.split(".")[0] in ("grpc", "py4j", "pyspark")
+
+
 def _first_line(error: Exception) -> str:
     """The message without the query plan and the stack that Spark puts behind it."""
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(";") if lines else type(error).__name__
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    for line in lines[:3]:
+        condition = re.search(r"\[[A-Z][A-Z0-9_.]+\] .*", line)
+        if condition:
+            return condition[0].rstrip(";")
+    return lines[0].rstrip(";")
 
 
 if __name__ == "__main__":

@@ -142,21 +142,21 @@ def parse(text: str, source: str) -> Node:
     Raises:
         ConfigError: Text that is no YAML, a key that occurs twice or that is no text.
     """
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         if root is None:
             raise ConfigError(source, 1, "the file is empty")
         return _node(loader, root, source, (), {})
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        # What is never closed is found out much later: then the line where it begins is the one to look at.
+        unclosed = error.context is not None and ("flow" in error.context or "quoted" in error.context)
+        mark = error.context_mark if unclosed else error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
         raise ConfigError(source, mark.line + 1 if mark else None, f"is no valid YAML: {what}") from None
     except yaml.YAMLError as error:
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
         raise ConfigError(source, line, f"is no valid YAML: {getattr(error, 'reason', error)}") from None
-    finally:
-        loader.dispose()
 
 
 def check(root: Node) -> EvalConfig:

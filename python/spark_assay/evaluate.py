@@ -181,7 +181,7 @@ def _check_arguments(
         raise ValueError(f"outcome_policy must be 'wrong' or 'missing', not {outcome_policy!r}")
     if outcome_policy == "wrong":
         for metric in resolved:
-            if metric.info.kind == "unbounded":
+            if not metric.info.has_worst:
                 raise ValueError(f"{metric.label} has no worst value; its outcome_policy can only be 'missing'")
     if output is not None and not (isinstance(output, str) and output):
         raise TypeError("output must be a path")

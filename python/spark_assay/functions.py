@@ -108,18 +108,17 @@ def llm_complete(
     max_completion_tokens: PerRow[int] | None = None,
     stop: str | Sequence[str] | None = None,
     seed: PerRow[int] | None = None,
-    frequency_penalty: float | None = None,
     presence_penalty: float | None = None,
-    logit_bias: Mapping[str, float] | None = None,
+    frequency_penalty: float | None = None,
     logprobs: bool | None = None,
     top_logprobs: int | None = None,
-    reasoning_effort: str | None = None,
     response_format: Mapping[str, Any] | None = None,
+    reasoning_effort: str | None = None,
     tools: Sequence[Mapping[str, Any]] | Column | None = None,
     tool_choice: str | Mapping[str, Any] | None = None,
+    repeat: PerRow[int] | None = None,
     extra_body: Mapping[str, Any] | None = None,
     extra_headers: Mapping[str, str] | None = None,
-    repeat: PerRow[int] | None = None,
 ) -> Column:
     """Asks a model and gives back its answer with everything that belongs to it.
 
@@ -128,25 +127,24 @@ def llm_complete(
     Args:
         model: The name under which the model is configured, see `spark_assay.add_model`.
         prompt: STRING, or ARRAY<STRUCT<role, content>> for a chat of several messages.
-        system: The system message.
-        temperature: The sampling temperature.
+        system: The system message, sent before the prompt.
+        temperature: The sampling temperature, from 0 to 2.
         top_p: The share of probability that sampling draws from.
-        max_tokens: The most tokens to answer with.
-        max_completion_tokens: The same for models that reason; reasoning counts.
-        stop: Texts that end the answer.
-        seed: The provider's seed for sampling.
-        frequency_penalty: The penalty on tokens by how often they occurred.
-        presence_penalty: The penalty on tokens that occurred at all.
-        logit_bias: Bias by token id.
-        logprobs: Whether to ask for the log probability of each token.
-        top_logprobs: How many alternatives to ask for at each token.
-        reasoning_effort: How long a reasoning model may think, in the provider's words.
-        response_format: The structure of the answer, as the provider describes it.
-        tools: The tools that the model may call, as the provider describes them.
-        tool_choice: Which tool, if any, the model must call.
-        extra_body: Fields to add to the body of the request.
-        extra_headers: Headers to add to the request.
-        repeat: The number of this repetition; equal requests with another number are separate calls.
+        max_tokens: The most tokens to answer, for servers that do not know ``max_completion_tokens``.
+        max_completion_tokens: The most tokens to answer, reasoning included.
+        stop: Texts at which the answer ends.
+        seed: The seed for sampling.
+        presence_penalty: The penalty for tokens that have appeared, from -2 to 2.
+        frequency_penalty: The penalty for tokens by how often they have appeared, from -2 to 2.
+        logprobs: Whether to return the log probability of each token.
+        top_logprobs: How many alternatives for each token to ask for.
+        response_format: The form of the answer, for instance ``{"type": "json_object"}``.
+        reasoning_effort: How much to reason, for instance ``low``, ``medium`` or ``high``.
+        tools: The tools that the model may call.
+        tool_choice: Which tool to call: ``auto``, ``none``, ``required`` or a tool.
+        repeat: Which repetition of the same request this is: part of the key, not sent.
+        extra_body: Fields to merge into the body of the request.
+        extra_headers: Headers to send with the request.
 
     Returns:
         STRUCT, never NULL, with ``text`` (NULL unless ``status`` is ``ok``), ``status``, ``error``, tokens,
@@ -166,18 +164,17 @@ def llm_complete(
         "max_completion_tokens": max_completion_tokens,
         "stop": stop,
         "seed": seed,
-        "frequency_penalty": frequency_penalty,
         "presence_penalty": presence_penalty,
-        "logit_bias": logit_bias,
+        "frequency_penalty": frequency_penalty,
         "logprobs": logprobs,
         "top_logprobs": top_logprobs,
-        "reasoning_effort": reasoning_effort,
         "response_format": response_format,
+        "reasoning_effort": reasoning_effort,
         "tools": tools,
         "tool_choice": tool_choice,
+        "repeat": repeat,
         "extra_body": extra_body,
         "extra_headers": extra_headers,
-        "repeat": repeat,
     }
     return _request_function("llm_complete", model, prompt, options)
 
@@ -273,31 +270,52 @@ def llm_token_f1(
     return _metric("llm_token_f1", prediction, reference, {"variant": variant})
 
 
-def llm_contains(prediction: ColumnOrName, reference: ColumnOrName) -> Column:
-    """Whether the prediction contains a reference.
+def llm_contains(
+    prediction: ColumnOrName,
+    reference: ColumnOrName,
+    *,
+    normalize: Literal["none", "squad"] | None = None,
+    case_sensitive: bool | None = None,
+) -> Column:
+    """Whether a reference stands somewhere in the prediction.
 
     Args:
         prediction: STRING.
-        reference: STRING, or ARRAY<STRING>: any of them counts.
+        reference: STRING, or ARRAY<STRING>: any of them counts. The empty reference stands in every prediction.
+        normalize: ``none`` (default), or ``squad``: case, ASCII punctuation, English articles and white space do not
+            count.
+        case_sensitive: Whether case counts; ``True`` by default.
 
     Returns:
         DOUBLE, 0 or 1; NULL where either is NULL.
 
     Examples:
-        >>> df = spark.createDataFrame([("It is Paris, of course.", "Paris")], "p STRING, r STRING")
-        >>> df.select(llm_contains("p", "r")).first()[0]
-        1.0
+        >>> df = spark.createDataFrame([("It is Paris, of course.", "paris")], "p STRING, r STRING")
+        >>> df.select(llm_contains("p", "r"), llm_contains("p", "r", case_sensitive=False)).first()[:]
+        (0.0, 1.0)
     """
-    return _metric("llm_contains", prediction, reference, {})
+    options = {"normalize": normalize, "case_sensitive": case_sensitive}
+    return _metric("llm_contains", prediction, reference, options)
 
 
-def mean_ci(x: ColumnOrName, *, level: float | None = None, method: str | None = None) -> Column:
+def mean_ci(
+    x: ColumnOrName,
+    *,
+    level: float | None = None,
+    method: Literal["auto", "t", "normal", "wilson", "percentile", "bca"] | None = None,
+    n_resamples: int | None = None,
+    seed: int | None = None,
+    kind: Literal["auto", "binary", "bounded", "ordinal", "unbounded"] | None = None,
+) -> Column:
     """The mean with its confidence interval: an aggregate.
 
     Args:
         x: DOUBLE, or BOOLEAN as 0/1. NULL is left out and counted.
         level: The confidence level, 0.95 by default.
-        method: ``auto`` (default), ``t``, ``normal``, ``wilson`` or ``clopper_pearson``.
+        method: How the interval is made. ``auto`` (default) is ``wilson`` for kind ``binary`` and ``t`` for others.
+        n_resamples: How many resamples ``percentile`` and ``bca`` draw, 9,999 by default.
+        seed: The seed of the resampling, 0 by default.
+        kind: What the values are. ``auto`` (default) is ``binary`` where all of them are 0 or 1.
 
     Returns:
         STRUCT<estimate, lower, upper, std_error, n, n_null, level, method, reason>. Where there is no interval its
@@ -305,11 +323,11 @@ def mean_ci(x: ColumnOrName, *, level: float | None = None, method: str | None =
 
     Examples:
         >>> df = spark.createDataFrame([(1.0,), (1.0,), (1.0,), (0.0,)], "x DOUBLE")
-        >>> ci = df.select(mean_ci("x", method="wilson")).first()[0]
+        >>> ci = df.select(mean_ci("x")).first()[0]
         >>> ci.estimate, round(ci.lower, 3), round(ci.upper, 3), ci.method
         (0.75, 0.301, 0.954, 'wilson')
     """
-    options = {"level": level, "method": method}
+    options = {"level": level, "method": method, "n_resamples": n_resamples, "seed": seed, "kind": kind}
     return _call("mean_ci", _column(x), *option_columns("mean_ci", options))
 
 

@@ -13,7 +13,7 @@ from spark_assay import functions as fn
 from spark_assay._columns import option_columns
 from spark_assay._names import hint
 
-Kind: TypeAlias = Literal["binary", "bounded", "unbounded"]
+Kind: TypeAlias = Literal["binary", "bounded", "ordinal", "unbounded"]
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class MetricInfo:
     Attributes:
         name: The name for users.
         function: The SQL function, ``(prediction, reference [, options])`` to DOUBLE.
-        kind: ``binary`` (0 or 1), ``bounded`` (0 to 1) or ``unbounded``. The kind, not the values of one slice,
-            chooses the interval.
+        kind: ``binary`` (0 or 1), ``bounded`` (0 to 1), ``ordinal`` or ``unbounded``. The kind, not the values of one
+            slice, chooses the interval.
         options: The names of the function's options.
     """
 
@@ -34,15 +34,15 @@ class MetricInfo:
     options: tuple[str, ...] = ()
 
     @property
-    def interval_method(self) -> str:
-        """The method that `mean_ci` is asked for."""
-        return "wilson" if self.kind == "binary" else "auto"
+    def has_worst(self) -> bool:
+        """Whether 0 is the worst value, so that a refused answer can count as wrong."""
+        return self.kind in ("binary", "bounded")
 
 
 METRICS: dict[str, MetricInfo] = {
     info.name: info
     for info in (
-        MetricInfo("contains", "llm_contains", "binary"),
+        MetricInfo("contains", "llm_contains", "binary", ("normalize", "case_sensitive")),
         MetricInfo("exact_match", "llm_exact_match", "binary", ("normalize",)),
         MetricInfo("token_f1", "llm_token_f1", "bounded", ("variant",)),
     )

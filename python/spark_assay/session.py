@@ -24,7 +24,7 @@ PLUGIN = "assay.AssayPlugin"
 _JAR_VARIABLE = "ASSAY_JAR"
 _SPARK_REDACTION = "(?i)secret|password|token|access[.]?key"
 # Spark's own pattern misses spark.executorEnv.OPENAI_API_KEY and the like, which would stand in the event log.
-_KEY_REDACTION = r"executorEnv[.].*key|api[-_.]?key"
+_KEY_REDACTION = r"(?i:executorEnv[.].*key|api[-_.]?key)"
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -80,8 +80,6 @@ def configure(builder: SparkSession.Builder) -> SparkSession.Builder:
     redaction = present.get("spark.redaction.regex", _SPARK_REDACTION)
     if _KEY_REDACTION not in redaction:
         redaction = f"{redaction}|{_KEY_REDACTION}"
-        if "(?i)" not in redaction:
-            redaction = redaction.replace(_KEY_REDACTION, f"(?i:{_KEY_REDACTION})")
     settings = {
         "spark.jars": appended("spark.jars", jar_path()),
         "spark.sql.extensions": appended("spark.sql.extensions", EXTENSIONS),

@@ -110,7 +110,7 @@ def policy_for(metric: Metric, asked: st.OutcomePolicy | None) -> st.OutcomePoli
     """The policy that holds for a metric: what was asked, or wrong where there is a worst value."""
     if asked is not None:
         return asked
-    return "missing" if metric.info.kind == "unbounded" else "wrong"
+    return "wrong" if metric.info.has_worst else "missing"
 
 
 def with_outcomes_wrong(score: Column, status: Column, has_reference: Column) -> Column:
@@ -159,7 +159,7 @@ def summarize(
             col(metric.label), F.col("status"), has_reference(F.col("reference"), reference_is_array)
         )
         for metric in metrics
-        if metric.info.kind != "unbounded"
+        if metric.info.has_worst
     }
     spent = [
         F.col(f"completion.{name}").alias(name) for name in ("cost_usd", "input_tokens", "output_tokens") if called
@@ -184,7 +184,7 @@ def summarize(
     for metric in metrics:
         for policy in ("missing", "wrong") if metric.label in wrong else ("missing",):
             name = f"{policy}_{metric.label}"
-            aggregates.append(fn.mean_ci(col(name), level=level, method=metric.info.interval_method).alias(name))
+            aggregates.append(fn.mean_ci(col(name), level=level, kind=metric.info.kind).alias(name))
 
     group = ["model", "slice", "value"]
     collected = narrow.groupBy(*group).agg(*aggregates).limit(MAX_GROUPS + 1).collect()

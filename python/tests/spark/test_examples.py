@@ -1,0 +1,140 @@
+"""Every example that users see runs: docstrings, READMEs, the notebook, the evaluation file, the job and the demo."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from spark_assay import cli, job
+
+ROOT = Path(__file__).resolve().parents[3]
+PYTHON = ROOT / "python"
+QUESTIONS = ROOT / "examples" / "data" / "questions.jsonl"
+needs_questions = pytest.mark.skipif(not QUESTIONS.is_file(), reason=f"needs {QUESTIONS}")
+
+
+@pytest.mark.parametrize("name", ["functions", "session", "evaluate", "preview"])
+def test_docstrings(spark: SparkSession, name: str) -> None:
+    module = importlib.import_module(f"spark_assay.{name}")
+    failed, tried = doctest.testmod(module, extraglobs={"spark": spark, "F": F})
+    assert tried > 0
+    assert failed == 0
+
+
+def blocks(path: Path) -> list[str]:
+    if not path.is_file():
+        return []
+    return re.findall(r"^```python\n(.*?)^```", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("name", ["README.md", "python/README.md"])
+def test_readme(classic: SparkSession, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = blocks(ROOT / name)
+    if not found:
+        pytest.skip(f"{name} has no Python example")
+    names: dict[str, Any] = {}
+    for block in found:
+        exec(compile(block, name, "exec"), names)
+
+
+def test_notebook(classic: SparkSession, capsys: pytest.CaptureFixture[str]) -> None:
+    notebook = json.loads((ROOT / "examples" / "quickstart.ipynb").read_text(encoding="utf-8"))
+    assert notebook["nbformat"] == 4
+    names: dict[str, Any] = {}
+    code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert all(cell.get("outputs", []) == [] for cell in notebook["cells"])
+    for i, cell in enumerate(code):
+        exec(compile(cell, f"cell {i}", "exec"), names)
+    assert names["result"].estimate("exact_match", slice="topic", value="capitals").n == 3
+
+
+@needs_questions
+def test_evaluation_file(
+    classic: SparkSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    overrides = [f"output.html={tmp_path}/r.html", f"output.json={tmp_path}/r.json"]
+    assert cli.run("examples/eval.yaml", overrides=overrides, new_session=lambda: classic) == 0
+    summary = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert summary["counts"]["simulated"]["ok"] == len(QUESTIONS.read_text(encoding="utf-8").splitlines())
+    assert summary["cost_usd"] > 0
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("models.simulated.provider=opnai", r"models\.simulated\.provider|eval\.yaml:14: .*ASSAY_UNKNOWN_PROVIDER"),
+        ("prompt={{qestion}}", r"--set prompt: .*TEMPLATE_VARIABLE.*did you mean 'question'"),
+        ("options.temprature=1", r"eval\.yaml:\d+: .*ASSAY_UNKNOWN_OPTION.*did you mean 'temperature'"),
+    ],
+)
+@needs_questions
+def test_mistakes_in_an_evaluation_file(
+    classic: SparkSession, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], override: str, says: str
+) -> None:
+    monkeypatch.chdir(ROOT)
+    key, _, value = override.partition("=")
+    quoted = f"{key}='{value}'" if "{" in value else override
+    assert cli.run("examples/eval.yaml", overrides=[quoted], new_session=lambda: classic) == 2
+    assert re.search(says, capsys.readouterr().err)
+
+
+@needs_questions
+def test_job_under_spark_submit(classic: SparkSession, tmp_path: Path) -> None:
+    jar = os.environ["ASSAY_JAR"]
+    import pyspark
+
+    submit = Path(pyspark.__file__).parent / "bin" / "spark-submit"
+    command = [
+        str(submit),
+        "--master=local[2]",
+        "--conf=spark.ui.enabled=false",
+        f"--jars={jar}",
+        str(Path(job.__file__)),
+        "examples/eval.yaml",
+        f"output.html={tmp_path}/r.html",
+        f"output.json={tmp_path}/r.json",
+    ]
+    path = os.pathsep.join(filter(None, [str(PYTHON), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path, "PYSPARK_PYTHON": sys.executable}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "exact_match" in done.stdout
+    assert (tmp_path / "r.html").is_file()
+
+
+@needs_questions
+def test_command_in_its_own_process(classic: SparkSession, tmp_path: Path) -> None:
+    command = [
+        *(sys.executable, "-m", "spark_assay", "run", "examples/eval.yaml", "--master=local[2]"),
+        *("--spark-conf=spark.ui.enabled=false", "--set", f"output.html={tmp_path}/r.html"),
+        *("--set", f"output.json={tmp_path}/r.json"),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(PYTHON), "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "95 % interval" in done.stdout
+    assert f"Report: {tmp_path}/r.html" in done.stdout
+
+
+@needs_questions
+@pytest.mark.skipif("ASSAY_TESTKIT" not in os.environ, reason="needs ASSAY_TESTKIT, the path of assay-testkit")
+def test_demo(classic: SparkSession) -> None:
+    command = [sys.executable, "examples/demo.py", "--limit", "60"]
+    environment = {**os.environ, "PYTHONPATH": str(PYTHON), "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.startswith("These models are simulated")
+    assert "sim-large" in done.stdout
+    assert "These models are simulated" in (ROOT / ".build/demo/report.html").read_text(encoding="utf-8")

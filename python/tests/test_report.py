@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from spark_assay import Estimate, EvalResult, Metric, Usage
+
+NASTY = """<script>alert("x")</script> & 'y'\x1b[2J\n"""
+
+
+def usage(**changes: Any) -> Usage:
+    values: dict[str, Any] = {
+        "n_rows": 500,
+        "n_ok": 480,
+        "n_outcome": 8,
+        "n_failed": 12,
+        "n_by_status": {"ok": 480, "refused": 8, "timeout": 7, "rate_limited": 5},
+        "cost_usd": 0.012345,
+        "n_unpriced": 0,
+        "input_tokens": 12345,
+        "output_tokens": 2345,
+    }
+    return Usage(**{**values, **changes})
+
+
+def estimate(**changes: Any) -> Estimate:
+    values: dict[str, Any] = {
+        "metric": "exact_match",
+        "model": "large",
+        "slice": None,
+        "value": None,
+        "estimate": 0.8625,
+        "lower": 0.8291,
+        "upper": 0.8894,
+        "std_error": 0.015,
+        "n": 488,
+        "n_null": 12,
+        "level": 0.95,
+        "method": "wilson",
+        "reason": None,
+        "outcome_policy": "wrong",
+        "estimate_wrong": 0.8625,
+        "estimate_missing": 0.8769,
+        "usage": usage(),
+    }
+    return Estimate(**{**values, **changes})
+
+
+def result(*estimates: Estimate, called: bool = True, slices: list[str] | None = None) -> EvalResult:
+    return EvalResult(
+        rows=cast(Any, None),
+        estimates=estimates,
+        metrics=[Metric(name) for name in dict.fromkeys(e.metric for e in estimates)],
+        models=list(dict.fromkeys(e.model for e in estimates)),
+        slices=slices or [],
+        level=0.95,
+        called=called,
+    )
+
+
+@pytest.fixture
+def both() -> EvalResult:
+    return result(
+        estimate(),
+        estimate(model="small", estimate=0.71, lower=0.668, upper=0.748),
+        estimate(slice="topic", value="rivers", n=100),
+        estimate(slice="topic", value=None, n=3, lower=None, upper=None, method=None, reason="too few values"),
+        slices=["topic"],
+    )
+
+
+class Checker(HTMLParser):
+    """Knows whether every element closes and what the text is."""
+
+    VOID = frozenset({"meta", "br"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        self.attributes += attrs
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += data
+
+
+def parsed(page: str) -> Checker:
+    checker = Checker()
+    checker.feed(page)
+    checker.close()
+    assert checker.open == []
+    return checker
+
+
+def test_text_says_everything(both: EvalResult) -> None:
+    text = re.sub(r"\n  (?=[a-z])", " ", both.to_text())
+    for part in (
+        "500 rows, 2 models",
+        "exact_match",
+        "95 % interval",
+        "0.863  0.829 – 0.889",
+        "488",
+        "rivers",
+        "(none)",
+        "rate limited",
+        "$0.0123",
+        "12,345",
+        "Wilson",
+        "24 calls failed (14 timed out and 10 rate limited)",
+        "16 answers were not usable (16 refused). Such answers count as wrong in exact_match.",
+        "Without them: exact_match of large 0.877",
+        "1 line without an interval: too few values",
+    ):
+        assert part in text, part
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+def test_text_is_aligned_and_fits(both: EvalResult, width: int) -> None:
+    lines = both.to_text(width=width).splitlines()
+    ends = {len(line) for line in lines if re.search(r" (488|100|3|n)$", line)}
+    assert len(ends) == 1
+    notes = lines[-6:]
+    assert max(map(len, notes)) <= width
+
+
+def test_bars_are_where_they_belong() -> None:
+    line = next(
+        line for line in result(estimate(estimate=0.5, lower=0.25, upper=1.0)).to_text().splitlines() if "●" in line
+    )
+    bar = line[line.index("·") : line.index("┤") + 1]
+    assert bar.index("●") == pytest.approx((len(bar) - 1) / 2, abs=1)
+    assert bar.index("├") == pytest.approx((len(bar) - 1) / 4, abs=1)
+
+
+def test_ascii_is_ascii(both: EvalResult) -> None:
+    text = both.to_text(ascii=True, title="Title")
+    assert text.isascii()
+    assert "[" in text
+    assert "o" in text
+
+
+def test_show_prints(both: EvalResult, capsys: pytest.CaptureFixture[str]) -> None:
+    both.show()
+    assert "exact_match" in capsys.readouterr().out
+
+
+def test_data_cannot_break_out() -> None:
+    r = result(estimate(model=NASTY), estimate(model=NASTY, slice=NASTY, value=NASTY), slices=[NASTY])
+    page = r.to_html(title=NASTY, note=NASTY)
+    checker = parsed(page)
+    assert "script" not in checker.seen
+    assert 'alert("x")' in checker.text
+    assert "\x1b" not in page
+    assert "\x1b" not in r.to_text(title=NASTY)
+
+
+def test_html_stands_alone(both: EvalResult, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "report.html"
+    page = both.to_html(path, title="Capitals", note="Simulated.")
+    assert path.read_text(encoding="utf-8") == page
+    checker = parsed(page)
+    assert page.startswith("<!DOCTYPE html>")
+    assert not {"link", "img", "iframe", "script"} & set(checker.seen)
+    assert not re.search(r"https?://|url\(|@import", page)
+    assert not {name for name, _ in checker.attributes} & {"src", "href", "onclick"}
+    for part in ("prefers-color-scheme:dark", "viewport", "@container"):
+        assert part in page
+    for part in (
+        "Capitals",
+        "Simulated.",
+        "0.863",
+        "0.829 – 0.889",
+        "rivers",
+        "(none)",
+        "Wilson",
+        "rate limited",
+        "$0.0123",
+    ):
+        assert part in checker.text, part
+
+
+def test_html_draws_one_interval_each(both: EvalResult) -> None:
+    page = both._repr_html_()
+    assert page.count('class="point"') == 4
+    assert page.count('class="band"') == 3
+    assert "0.863, interval 0.829 to 0.889" in page
+    assert "<html" not in page
+
+
+def test_long_slices_are_cut() -> None:
+    many = [estimate(slice="topic", value=f"<{i}>") for i in range(100)]
+    r = result(estimate(), *many, slices=["topic"])
+    for report in (r.to_text(), parsed(r.to_html()).text):
+        assert "<39>" in report
+        assert "<40>" not in report
+        assert "60 more values in the summary" in report
+
+
+def test_no_rows() -> None:
+    empty = estimate(
+        estimate=None,
+        lower=None,
+        upper=None,
+        n=0,
+        n_null=0,
+        method=None,
+        reason="there are no rows",
+        estimate_wrong=None,
+        estimate_missing=None,
+        usage=Usage(0, 0, 0, 0, {}, None, 0, None, None),
+    )
+    r = result(empty)
+    assert "there are no rows" in r.to_text()
+    assert "there are no rows" in parsed(r.to_html()).text
+    assert r.cost_usd is None
+
+
+def test_totals_and_lookups(both: EvalResult) -> None:
+    assert both.cost_usd == pytest.approx(0.02469)
+    assert both.input_tokens == 24690
+    assert both.counts["small"]["timeout"] == 7
+    assert both.estimate("exact_match", model="large", slice="topic", value="rivers").n == 100
+    with pytest.raises(KeyError, match="say which: large, small"):
+        both["exact_match"]
+    with pytest.raises(KeyError, match="did you mean 'exact_match'"):
+        both.estimate("exact_mach", model="large")
+    with pytest.raises(KeyError, match="no row has the value 'lakes'"):
+        both.estimate("exact_match", model="large", slice="topic", value="lakes")
+    assert repr(both) == "EvalResult(exact_match[large]=0.863, exact_match[small]=0.710)"
+
+
+def test_json(both: EvalResult, tmp_path: Path) -> None:
+    both.to_json(tmp_path / "a" / "summary.json")
+    summary = json.loads((tmp_path / "a" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["models"] == ["large", "small"]
+    first = summary["summary"][0]
+    assert (first["metric"], first["estimate"], first["n_by_status"]["refused"]) == ("exact_match", 0.8625, 8)
+    assert set(first) >= {
+        "level",
+        "method",
+        "n_rows",
+        "n_ok",
+        "n_failed",
+        "cost_usd",
+        "output_tokens",
+        "outcome_policy",
+    }
+
+
+def test_answers_that_exist_have_no_cost() -> None:
+    r = result(
+        estimate(usage=usage(n_by_status={"ok": 480, "no_prediction": 20}, cost_usd=None, n_outcome=0, n_failed=20)),
+        called=False,
+    )
+    text = r.to_text()
+    assert "cost" not in text
+    assert "20 rows had no answer. Such rows are missing from the estimates, not wrong" in text
+    assert "tokens" not in parsed(r.to_html()).text
