@@ -17,8 +17,13 @@ import org.apache.spark.sql.catalyst.rules.Rule
  */
 private[assay] object ExtractCompletions extends Rule[LogicalPlan] {
 
-  def apply(plan: LogicalPlan): LogicalPlan = plan.resolveOperatorsUp {
-    case node: UnaryNode if eligible(node) && hasCall(node) => restoreOutput(node, extract(node))
+  def apply(plan: LogicalPlan): LogicalPlan = {
+    val extracted = plan.resolveOperatorsUp {
+      case node: UnaryNode if eligible(node) && hasCall(node) => restoreOutput(node, extract(node))
+    }
+    // Here, and not only among the checks: Spark's own would refuse first, without saying what to do.
+    if (extracted.resolved) CheckCompletions(extracted)
+    extracted
   }
 
   private def eligible(node: UnaryNode): Boolean = node.resolved && (node match {
@@ -68,7 +73,8 @@ private[assay] object ExtractCompletions extends Rule[LogicalPlan] {
    */
   private def extractFromAggregate(aggregate: Aggregate): LogicalPlan = {
     val grouping = aggregate.groupingExpressions
-    def isGrouping(e: Expression) = grouping.exists(_.semanticEquals(e))
+    // Not semanticEquals: to that no expression with a call is equal to itself.
+    def isGrouping(e: Expression) = grouping.exists(_.canonicalized == e.canonicalized)
     def callOnResult(e: Expression): Boolean = e match {
       case _: AggregateExpression => false
       case _ if isGrouping(e) => false

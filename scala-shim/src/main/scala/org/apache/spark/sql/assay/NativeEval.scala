@@ -49,19 +49,22 @@ private[assay] object ExtractNative extends Rule[LogicalPlan] {
     case node @ (_: Project | _: Aggregate) => narrowBelowFilter(node)
   }
 
-  private def references(node: UnaryNode): AttributeSet = AttributeSet.fromAttributeSets(node.expressions.map(_.references))
+  private def references(node: LogicalPlan): AttributeSet = AttributeSet.fromAttributeSets(node.expressions.map(_.references))
 
   /** A filter passes on whatever is below it; what stands above says how much of that is read. */
   private def narrowBelowFilter(plan: LogicalPlan): LogicalPlan = plan match {
     case above @ (_: Project | _: Aggregate) =>
       above.mapChildren {
-        case f @ Filter(_, n: NativeEval) =>
-          f.copy(child = n.narrow(references(above.asInstanceOf[UnaryNode]) ++ references(f)))
-        case f @ Filter(_, p @ Project(_, _: NativeEval)) => f.copy(child = narrowBelowFilter(p))
+        case f @ Filter(_, n: NativeEval) => narrowed(above, f, n)
+        case Project(columns, f @ Filter(_, n: NativeEval)) if columns.forall(_.isInstanceOf[Attribute]) =>
+          narrowed(above, f, n)
         case other => other
       }
     case other => other
   }
+
+  private def narrowed(above: LogicalPlan, filter: Filter, n: NativeEval): Filter =
+    filter.copy(child = n.narrow(references(above) ++ references(filter)))
 
   private def extractable(node: UnaryNode): Boolean = node match {
     case _: Project | _: Filter | _: Aggregate | _: Sort | _: Window | _: Generate | _: Completion | _: Expand =>

@@ -24,16 +24,14 @@ private[assay] object PushThroughCompletion extends Rule[LogicalPlan] {
     case LocalLimit(e, n: Completion) => n.copy(child = LocalLimit(e, n.child))
     case GlobalLimit(e, n: Completion) => n.copy(child = GlobalLimit(e, n.child))
     case Offset(e, n: Completion) => n.copy(child = Offset(e, n.child))
-    case Tail(e, n: Completion) => n.copy(child = Tail(e, n.child))
     case s @ Sample(_, _, false, _, n: Completion) => n.copy(child = s.copy(child = n.child))
     case LocalLimit(e, p @ Project(_, n: Completion)) => p.copy(child = n.copy(child = LocalLimit(e, n.child)))
     case GlobalLimit(e, p @ Project(_, n: Completion)) => p.copy(child = n.copy(child = GlobalLimit(e, n.child)))
     case Offset(e, p @ Project(_, n: Completion)) => p.copy(child = n.copy(child = Offset(e, n.child)))
-    case Tail(e, p @ Project(_, n: Completion)) => p.copy(child = n.copy(child = Tail(e, n.child)))
-    case GlobalLimit(g, LocalLimit(l, s @ Sort(order, true, n: Completion, _))) if free(order, n) =>
-      n.copy(child = GlobalLimit(g, LocalLimit(l, s.copy(child = n.child))))
-    case GlobalLimit(g, LocalLimit(l, s @ Sort(order, true, p @ Project(_, n: Completion), _))) if free(order, n) =>
-      p.copy(child = n.copy(child = GlobalLimit(g, LocalLimit(l, s.copy(child = n.child)))))
+    case LocalLimit(e, s @ Sort(order, true, n: Completion, _)) if free(order, n) =>
+      n.copy(child = LocalLimit(e, s.copy(child = n.child)))
+    case LocalLimit(e, s @ Sort(order, true, p @ Project(_, n: Completion), _)) if free(order, n) =>
+      p.copy(child = n.copy(child = LocalLimit(e, s.copy(child = n.child))))
   }
 
   private def references(expressions: Seq[Expression]): AttributeSet =
