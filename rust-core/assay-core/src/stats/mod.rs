@@ -1,1 +1,157 @@
-//! Placeholder.
+//! Statistics: the state of an aggregate in, a result struct out.
+//!
+//! | file | what belongs there |
+//! |---|---|
+//! | `mean_ci` | the aggregate: options, choice of method |
+//! | `wilson`, `student_t`, `bootstrap` | one method each |
+//! | `state` | the bytes that partial aggregates are merged into |
+//! | `moments`, `sums` | mean and deviations; sums that are exact, whatever the order |
+//! | `rng`, `binomial` | random numbers from a counter, binomial numbers from those |
+//! | `special` | normal, t, beta and binomial distributions |
+//!
+//! Results are a function of the values, the options and the seed: the same bits on any partitioning, number of
+//! threads and platform. So values are sorted first, sums are exact, random numbers come from a counter for each
+//! resample, and transcendental functions from `libm`, never from the platform.
+
+pub mod binomial;
+pub mod bootstrap;
+pub mod mean_ci;
+pub mod moments;
+pub mod rng;
+pub mod special;
+pub mod state;
+pub mod student_t;
+pub mod sums;
+pub mod wilson;
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, ErrorKind, Result, hint};
+use crate::options::{FunctionInfo, resolve};
+use state::Sample;
+
+/// Every aggregate.
+pub const FUNCTIONS: &[FunctionInfo] = &[mean_ci::INFO];
+
+/// What an aggregate gives. A field is `None` where SQL shows NULL.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// The estimate.
+    pub estimate: Option<f64>,
+    /// The lower bound of the confidence interval around `estimate`.
+    pub lower: Option<f64>,
+    /// The upper bound.
+    pub upper: Option<f64>,
+    /// The standard error of `estimate`.
+    pub std_error: Option<f64>,
+    /// How many values there were.
+    pub n: u64,
+    /// How many NULLs there were besides.
+    pub n_null: u64,
+    /// The confidence level of the interval.
+    pub level: f64,
+    /// The method that ran, or that was asked for and could not.
+    pub method: Option<&'static str>,
+    /// Why fields are missing.
+    pub reason: Option<String>,
+    /// What tests add.
+    pub test: Option<TestOutcome>,
+}
+
+/// What a test gives besides an [`Outcome`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TestOutcome {
+    /// The test statistic.
+    pub statistic: Option<f64>,
+    /// Its degrees of freedom.
+    pub df: Option<f64>,
+    /// The p-value.
+    pub p_value: Option<f64>,
+    /// `two-sided`, `less` or `greater`.
+    pub alternative: Option<&'static str>,
+    /// The effect size.
+    pub effect_size: Option<f64>,
+    /// The lower bound of its confidence interval.
+    pub effect_lower: Option<f64>,
+    /// The upper bound.
+    pub effect_upper: Option<f64>,
+    /// What the effect size is.
+    pub effect_name: Option<&'static str>,
+    /// How many pairs differ.
+    pub n_discordant: Option<u64>,
+}
+
+/// Checks the options of an aggregate before there are rows.
+///
+/// Errors: [`ErrorKind::UnknownFunction`], [`ErrorKind::UnknownOption`], [`ErrorKind::InvalidOption`].
+pub fn check_function(function: &str, options: &Map<String, Value>) -> Result<()> {
+    resolve(find(function)?, options).map(|_| ())
+}
+
+/// The result of aggregate `function` over a merged `state`, whose format is that of [`state`].
+///
+/// Bootstrap methods use the threads of rayon's current pool; see [`finish_with_threads`].
+///
+/// Errors: those of [`check_function`], and [`ErrorKind::MalformedBatch`] for a state that cannot be read. Values for
+/// which there is no result (none, one, constant, NaN, infinite) are not an error but a `reason`.
+///
+/// ```
+/// use assay_core::stats::{finish, state};
+/// let state = state::encode_values(&[1.0, 2.0, 4.0], 0);
+/// let outcome = finish("mean_ci", &serde_json::Map::new(), &state).unwrap();
+/// assert_eq!(outcome.estimate, Some(7.0 / 3.0));
+/// assert_eq!(outcome.method, Some("t"));
+/// assert!((outcome.lower.unwrap() + 1.461).abs() < 1e-3);
+/// ```
+pub fn finish(function: &str, options: &Map<String, Value>, state: &[u8]) -> Result<Outcome> {
+    let info = find(function)?;
+    let options = resolve(info, options)?;
+    let sample = Sample::decode(state).map_err(|e| e.context(info.name))?;
+    match info.name {
+        "mean_ci" => Ok(mean_ci::mean_ci(&sample, &options)),
+        other => Err(Error::internal(format!("{other} is declared but not implemented"))),
+    }
+}
+
+/// [`finish`] on `threads` threads, for callers that share the machine. The result does not depend on it.
+pub fn finish_with_threads(
+    function: &str,
+    options: &Map<String, Value>,
+    state: &[u8],
+    threads: usize,
+) -> Result<Outcome> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.max(1))
+        .build()
+        .map_err(|e| Error::internal(format!("no threads for statistics: {e}")))?;
+    pool.install(|| finish(function, options, state))
+}
+
+fn find(function: &str) -> Result<&'static FunctionInfo> {
+    FUNCTIONS.iter().find(|info| info.name == function).ok_or_else(|| {
+        Error::new(
+            ErrorKind::UnknownFunction,
+            format!("there is no aggregate {function}{}", hint(function, FUNCTIONS.iter().map(|info| info.name))),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn unknown_functions_and_options_name_the_nearest() {
+        let none = Map::new();
+        let e = finish("mean_cj", &none, &[]).unwrap_err();
+        assert_eq!(
+            (e.kind(), e.message()),
+            (ErrorKind::UnknownFunction, "there is no aggregate mean_cj; did you mean 'mean_ci'?")
+        );
+        let options = json!({"levl": 0.9}).as_object().cloned().unwrap();
+        assert_eq!(check_function("mean_ci", &options).unwrap_err().kind(), ErrorKind::UnknownOption);
+        let options = json!({"level": 1.0}).as_object().cloned().unwrap();
+        assert_eq!(check_function("mean_ci", &options).unwrap_err().kind(), ErrorKind::InvalidOption);
+    }
+}

@@ -1,0 +1,294 @@
+//! Reference values of other libraries: the project's own vectors, and a larger set where it is at hand.
+//!
+//! The larger set is looked for in `$ASSAY_SHARED/vectors`, else in `shared/vectors` beside the repository.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::cast::AsArray;
+use arrow::array::types::Float64Type;
+use arrow::array::{ArrayRef, ListBuilder, StringArray, StringBuilder};
+use arrow::record_batch::RecordBatch;
+use assay_core::exec::EvalSession;
+use assay_core::exec::ipc::{read_batch, write_batch};
+use assay_core::spec::{EvalSpec, FunctionSpec, SPEC_VERSION};
+use assay_core::stats::moments::Moments;
+use assay_core::stats::state::{Sample, encode_values};
+use assay_core::stats::{self, Outcome, special};
+use serde_json::{Map, Value, json};
+
+fn own() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors")
+}
+
+fn shared() -> Option<PathBuf> {
+    let folder = match std::env::var_os("ASSAY_SHARED") {
+        Some(folder) => PathBuf::from(folder).join("vectors"),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
+    };
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("skipped: shared vectors not present");
+    None
+}
+
+/// The rows of a file of JSON lines, or of one JSON array.
+fn rows(file: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    if text.trim_start().starts_with('[') {
+        return serde_json::from_str(&text).unwrap();
+    }
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A number; NaN and infinities are strings.
+fn number(value: &Value) -> f64 {
+    match value {
+        Value::String(text) => text.replace("Infinity", "inf").parse().unwrap(),
+        other => other.as_f64().unwrap_or(f64::NAN),
+    }
+}
+
+/// Collects what is wrong, so that one run shows all of it.
+#[derive(Default)]
+struct Report {
+    checked: usize,
+    wrong: Vec<String>,
+}
+
+impl Report {
+    fn check(&mut self, right: bool, what: impl FnOnce() -> String) {
+        self.checked += 1;
+        if !right {
+            self.wrong.push(what());
+        }
+    }
+
+    fn finish(self, what: &str, at_least: usize) {
+        println!("{what}: {} checks", self.checked);
+        assert!(self.wrong.is_empty(), "{} of {} wrong:\n{}", self.wrong.len(), self.checked, self.wrong.join("\n"));
+        assert!(self.checked >= at_least, "{what}: only {} checks", self.checked);
+    }
+}
+
+// --- lexical ---------------------------------------------------------------------------------------------------------
+
+/// The function and options of a row, if the engine has its metric.
+fn call(row: &Value) -> Option<(&'static str, Map<String, Value>)> {
+    let (name, options): (_, &[&str]) = match row["metric"].as_str()? {
+        "exact_match" => ("llm_exact_match", &["normalize"]),
+        "squad_f1" => ("llm_token_f1", &["variant"]),
+        "contains" => ("llm_contains", &["normalize", "case_sensitive"]),
+        _ => return None,
+    };
+    let given = options.iter().filter_map(|&o| Some((o.to_string(), row["params"].get(o)?.clone())));
+    Some((name, given.collect()))
+}
+
+fn score(name: &str, options: &Map<String, Value>, rows: &[&Value]) -> Vec<Option<f64>> {
+    let predictions: StringArray = rows.iter().map(|row| row["prediction"].as_str()).collect();
+    let mut references = ListBuilder::new(StringBuilder::new());
+    for row in rows {
+        references.append_value(row["references"].as_array().unwrap().iter().map(Value::as_str));
+    }
+    let function = FunctionSpec {
+        name: name.into(),
+        args: vec![0, 1],
+        options: options.clone(),
+        constant: None,
+        model: None,
+        per_row: BTreeMap::new(),
+    };
+    let spec = EvalSpec { version: SPEC_VERSION, columns: 2, functions: vec![function] };
+    let columns: [(_, ArrayRef); 2] = [("p", Arc::new(predictions)), ("r", Arc::new(references.finish()))];
+    let input = write_batch(&RecordBatch::try_from_iter(columns).unwrap()).unwrap();
+    let output = read_batch(&EvalSession::open(&spec).unwrap().eval(&input).unwrap()).unwrap();
+    output.column(0).as_primitive::<Float64Type>().iter().collect()
+}
+
+fn lexical(file: &Path, at_least: usize) {
+    let rows = rows(file);
+    let mut groups: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
+    for row in &rows {
+        if let Some(call) = call(row) {
+            groups.entry(format!("{call:?}")).or_default().push(row);
+        }
+    }
+    let mut report = Report::default();
+    for group in groups.values() {
+        let (name, options) = call(group[0]).unwrap();
+        for (row, found) in group.iter().zip(score(name, &options, group)) {
+            let right = if row["class"] == "policy" {
+                // A NULL on either side gives NULL.
+                found.is_none()
+            } else {
+                let expected = number(row["expected"].get("score").or_else(|| row["expected"].get("f1")).unwrap());
+                found.is_some_and(|found| (found - expected).abs() <= 1e-9 + 1e-9 * expected.abs())
+            };
+            report.check(right, || format!("{}: {found:?}, expected {}", row["id"], row["expected"]));
+        }
+    }
+    report.finish(&format!("{}", file.display()), at_least);
+}
+
+#[test]
+fn own_lexical_vectors() {
+    lexical(&own().join("lexical.jsonl"), 250);
+}
+
+#[test]
+fn shared_lexical_vectors() {
+    if let Some(folder) = shared() {
+        lexical(&folder.join("lexical_public.jsonl"), 260);
+    }
+}
+
+// --- statistics ------------------------------------------------------------------------------------------------------
+
+/// The values of a row, which may lie in a file.
+fn values(row: &Value, folder: &Path) -> Option<Vec<f64>> {
+    match &row["inputs"]["x"] {
+        Value::Array(items) => Some(items.iter().map(number).collect()),
+        Value::Object(file) => {
+            let text = fs::read_to_string(folder.join(file["csv"].as_str()?)).unwrap();
+            Some(text.lines().filter_map(|line| line.trim().parse().ok()).collect())
+        }
+        _ => None,
+    }
+}
+
+fn mean_ci(values: &[f64], options: Value) -> Outcome {
+    stats::finish("mean_ci", options.as_object().unwrap(), &encode_values(values, 0)).unwrap()
+}
+
+fn within(found: f64, expected: f64, row: &Value) -> bool {
+    let tolerance = &row["tolerance"];
+    found == expected
+        || (found - expected).abs() <= number(&tolerance["abs"]) + number(&tolerance["rel"]) * expected.abs()
+}
+
+fn mean_row(row: &Value, folder: &Path, report: &mut Report) {
+    let x = values(row, folder).unwrap();
+    let outcome = mean_ci(&x, json!({"method": row["params"]["method"], "level": row["params"]["confidence"]}));
+    if row["class"] == "degenerate" {
+        report.check(outcome.lower.is_none() && outcome.reason.is_some(), || format!("{}: {outcome:?}", row["id"]));
+        return;
+    }
+    for (name, found) in
+        [("mean", outcome.estimate), ("se", outcome.std_error), ("low", outcome.lower), ("high", outcome.upper)]
+    {
+        let expected = number(&row["expected"][name]);
+        let right = found.is_some_and(|found| within(found, expected, row));
+        report.check(right, || format!("{} {name}: {found:?}, expected {expected}", row["id"]));
+    }
+}
+
+fn wilson_row(row: &Value, report: &mut Report) {
+    let (successes, n) = (row["inputs"]["successes"].as_u64().unwrap(), row["inputs"]["n"].as_u64().unwrap());
+    let state = stats::state::encode_counts(&[(1.0, successes), (0.0, n - successes)], 0);
+    let options = json!({"method": "wilson", "level": row["params"]["confidence"]});
+    let outcome = stats::finish("mean_ci", options.as_object().unwrap(), &state).unwrap();
+    for (name, found) in [("estimate", outcome.estimate), ("low", outcome.lower), ("high", outcome.upper)] {
+        let expected = number(&row["expected"][name]);
+        let right = found.map_or(expected.is_nan(), |found| within(found, expected, row));
+        report.check(right, || format!("{} {name}: {found:?}, expected {expected}", row["id"]));
+    }
+}
+
+/// The rule for values that were drawn, as the vectors' README gives it.
+fn bootstrap_row(row: &Value, folder: &Path, report: &mut Report) {
+    let x = values(row, folder).unwrap();
+    let (method, level) = (&row["params"]["method"], &row["params"]["confidence"]);
+    let resamples = 9999;
+    let outcome = mean_ci(&x, json!({"method": method, "level": level, "n_resamples": resamples, "seed": 1}));
+    if row["class"] == "degenerate" {
+        report.check(outcome.lower.is_none() && outcome.reason.is_some(), || format!("{}: {outcome:?}", row["id"]));
+        return;
+    }
+    let (expected, tolerance) = (&row["expected"], &row["tolerance"]);
+    let two_values = x.iter().all(|v| *v == x[0] || *v == *x.iter().find(|w| **w != x[0]).unwrap());
+    for (end, (side, found)) in [("low", outcome.lower), ("high", outcome.upper)].into_iter().enumerate() {
+        let found = found.unwrap_or(f64::NAN);
+        let wanted = number(&expected[side]);
+        let range = &expected[format!("range_{side}_B99999")];
+        let in_range = (number(&range[0]) - 1e-9..=number(&range[1]) + 1e-9).contains(&found);
+        let on_jump = expected["endpoint_on_cdf_jump"][end] == true;
+        let atom = tolerance["atom"].as_f64();
+        let ratio = number(&tolerance["B"]) / f64::from(resamples) + 1.0 / number(&tolerance["K"]);
+        let drawn = 5.0 * number(&tolerance[format!("sd_{side}")]) * ratio.sqrt() + 1e-9 * wanted.abs().max(1.0);
+        let right = if two_values {
+            // Computed, not drawn: the limit itself, unless the limit is where the distribution jumps.
+            let exact = number(&expected[format!("exact_{side}")]);
+            (found - exact).abs() < 1e-9 || (on_jump && in_range)
+        } else {
+            (found - wanted).abs() <= drawn
+                || atom.is_some_and(|atom| (found - wanted).abs() <= atom * (1.0 + 1e-9))
+                || (atom.is_some() && on_jump && in_range)
+        };
+        report.check(right, || format!("{} {side}: {found}, expected {wanted} ({x:.60?})", row["id"]));
+    }
+    let (se, wanted) = (outcome.std_error.unwrap(), number(&expected["bootstrap_se"]));
+    report.check((se / wanted - 1.0).abs() < 0.05, || format!("{} se: {se}, expected {wanted}", row["id"]));
+}
+
+fn acceleration_row(row: &Value, folder: &Path, report: &mut Report) {
+    let x = values(row, folder).unwrap();
+    let found = Moments::new(&Sample::from_values(x, 0)).unwrap().acceleration();
+    let expected = number(&row["expected"]["acceleration"]);
+    report.check(within(found, expected, row), || format!("{}: {found}, expected {expected}", row["id"]));
+}
+
+fn special_row(row: &Value, report: &mut Report) -> bool {
+    let input = |name: &str| number(&row["inputs"][name]);
+    let found = match row["function"].as_str().unwrap() {
+        "norm_ppf" => special::norm_ppf(input("p")),
+        "norm_cdf" => special::norm_cdf(input("x")),
+        "t_ppf" => special::t_ppf(input("p"), input("df")),
+        "t_two_sided_p" => special::t_two_sided_p(input("t"), input("df")),
+        "beta_cdf" => special::beta_cdf(input("x"), input("a"), input("b")),
+        "binom_cdf" => special::binom_cdf(input("k") as u64, input("n") as u64, input("p")),
+        _ => return false,
+    };
+    let expected = number(&row["expected"]["value"]);
+    report.check(within(found, expected, row), || format!("{}: {found}, expected {expected}", row["id"]));
+    true
+}
+
+fn statistics(file: &Path, at_least: usize) {
+    let folder = file.parent().unwrap();
+    let mut report = Report::default();
+    for row in rows(file) {
+        if special_row(&row, &mut report) {
+            continue;
+        }
+        let statistic = row["params"]["statistic"].as_str();
+        match (row["function"].as_str().unwrap(), row["params"]["method"].as_str()) {
+            ("mean_ci", Some("t" | "normal")) => mean_row(&row, folder, &mut report),
+            ("proportion_ci", Some("wilson")) => wilson_row(&row, &mut report),
+            ("bootstrap_ci", Some("percentile" | "bca")) if statistic == Some("mean") => {
+                bootstrap_row(&row, folder, &mut report);
+            }
+            ("bca_acceleration", _) if statistic == Some("mean") && row["class"] == "strict" => {
+                acceleration_row(&row, folder, &mut report);
+            }
+            _ => {}
+        }
+    }
+    report.finish(&format!("{}", file.display()), at_least);
+}
+
+#[test]
+fn own_statistics_vectors() {
+    statistics(&own().join("stats.jsonl"), 250);
+}
+
+#[test]
+fn shared_statistics_vectors() {
+    if let Some(folder) = shared() {
+        statistics(&folder.join("stats_public.json"), 700);
+    }
+}
