@@ -41,10 +41,8 @@ fn serve() -> String {
             "prompt_tokens_details": {"cached_tokens": 0}, "completion_tokens_details": {"reasoning_tokens": 0}}
     })
     .to_string();
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
+    let answer =
+        format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     std::thread::Builder::new()
         .name("server".into())
         .spawn(move || {
@@ -57,7 +55,7 @@ fn serve() -> String {
                     let answer = answer.clone();
                     tokio::spawn(async move {
                         let mut buffer = Vec::with_capacity(4096);
-                        // The body of these requests ends in the only "}]}" or "}" at the end of what has come.
+                        // Requests are small and come whole; their bodies end in a brace, their heads do not.
                         while stream.read_buf(&mut buffer).await.unwrap_or(0) > 0 {
                             if buffer.ends_with(b"}") {
                                 buffer.clear();
@@ -138,11 +136,7 @@ fn completions_per_second(c: &mut Criterion) {
     let mut group = c.benchmark_group("completions");
     group.throughput(Throughput::Elements(ROWS as u64)).sample_size(10).measurement_time(Duration::from_secs(10));
     for concurrency in ["64", "512"] {
-        let session = session(&[
-            ("provider", "openai"),
-            ("endpoint", &endpoint),
-            ("maxConcurrency", concurrency),
-        ]);
+        let session = session(&[("provider", "openai"), ("endpoint", &endpoint), ("maxConcurrency", concurrency)]);
         if std::env::var_os("ASSAY_BENCH_SPLIT").is_some() {
             run(&session, &batches);
             let (before, start) = (cpu_seconds(), std::time::Instant::now());

@@ -34,7 +34,7 @@ use sha2::{Digest, Sha256};
 pub const KEY_VERSION: u32 = 1;
 
 /// What a key covers besides the messages.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct KeyParts<'a> {
     /// The wire format, for instance `openai`.
     pub provider: &'a str,
@@ -62,7 +62,7 @@ pub struct KeyParts<'a> {
 /// assert_eq!(text, r#"{"endpoint":"http://h/v1","key_version":1,"messages":[{"content":"Hi","role":"user"}],"model":"m","options":{},"provider":"openai","repeat":0}"#);
 /// assert_eq!(frame.key(&messages_json([("user", "Hi")])), sha256_hex(text.as_bytes()));
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct KeyFrame {
     head: String,
     tail: String,

@@ -26,6 +26,9 @@ pub use crate::inference::COUNTERS;
 /// How long [`CompleteSession::cancel`] waits for its calls to be gone. They go at the next moment they are scheduled.
 const CANCEL_WAIT: Duration = Duration::from_secs(1);
 
+/// The longest that [`CompleteSession::poll`] waits: far more than any caller asks for, and safe to add to a clock.
+const LONGEST_POLL: Duration = Duration::from_secs(3600);
+
 /// A native session of model calls.
 ///
 /// Rows are numbered 0, 1, 2, ... in the order in which they are pushed, and leave in the order in which they finish. A call
@@ -161,7 +164,7 @@ impl CompleteSession {
     ///
     /// Not to be called within the runtime: it blocks its thread.
     pub fn poll(&self, timeout: Duration, max_rows: usize, max_bytes: usize) -> Result<Option<Vec<u8>>> {
-        let deadline = Instant::now() + timeout;
+        let deadline = Instant::now() + timeout.min(LONGEST_POLL);
         let mut state = self.shared.lock();
         loop {
             self.shared.check_state(&state)?;

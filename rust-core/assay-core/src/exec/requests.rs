@@ -23,7 +23,6 @@ use crate::template::Template;
 ///
 /// It resolves no key and calls nothing, so that `llm_request_key` and previews can use it: for a batch whose columns are
 /// `columns`, `plan.rows(columns)?.key(row)` is the row's cache key and `.canonical(row)` its request as text.
-#[derive(Debug)]
 pub struct RequestPlan {
     model: Model,
     prompt: PromptPlan,
@@ -32,7 +31,6 @@ pub struct RequestPlan {
     requests: Requests,
 }
 
-#[derive(Debug)]
 enum PromptPlan {
     Column(usize),
     Template { template: Box<Template>, column: usize },

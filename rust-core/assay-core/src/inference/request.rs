@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::provider::{BodyFrame, Model, Prepared, completion_options, extra_headers};
 
 /// One message of a chat.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message<'a> {
     /// Who says it, for instance `user`.
     pub role: &'a str,
@@ -31,7 +31,7 @@ pub struct Message<'a> {
 /// assert_eq!(requests.canonical(&hi), r#"{"endpoint":"","key_version":1,"messages":[{"content":"Be brief.","role":"system"},{"content":"Hi","role":"user"}],"model":"m","options":{"temperature":0},"provider":"mock","repeat":0}"#);
 /// assert_eq!(requests.key(&hi), requests.prepare(&hi).key);
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Requests {
     system: Option<String>,
     key: KeyFrame,
@@ -68,7 +68,9 @@ impl Requests {
             repeat: options.int("repeat").unwrap_or(0),
         });
         let header = |(name, value): &(String, String)| {
-            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
+            let mut header = HeaderValue::from_str(value).ok()?;
+            header.set_sensitive(true);
+            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, header))
         };
         Ok(Requests {
             system: options.text("system").map(str::to_string),

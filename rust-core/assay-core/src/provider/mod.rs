@@ -48,8 +48,8 @@ pub struct Answer {
     pub model_answered: Option<String>,
 }
 
-/// A request, ready to be sent as often as it takes.
-#[derive(Debug, Clone)]
+/// A request, ready to be sent as often as it takes. Not `Debug`: it holds a prompt.
+#[derive(Clone)]
 pub struct Prepared {
     /// The cache key.
     pub key: String,

@@ -232,11 +232,7 @@ impl Reader<'_> {
             connect_timeout: millis("connectTimeoutMs", 10_000)?,
             row_timeout: millis("rowTimeoutMs", 600_000)?,
             max_retries: self.whole("maxRetries", 0, 4)?.min(1000) as u32,
-            price: Price {
-                input: self.number("price.input", f64::INFINITY)?,
-                output: self.number("price.output", f64::INFINITY)?,
-                cached_input: self.number("price.cachedInput", f64::INFINITY)?,
-            },
+            price: self.price()?,
             headers: self.headers()?,
             mock: MockConf {
                 reply: self.conf.get("mock.reply").cloned(),
@@ -303,6 +299,20 @@ impl Reader<'_> {
         }
     }
 
+    fn price(&self) -> Result<Price> {
+        let price = Price {
+            input: self.number("price.input", f64::INFINITY)?,
+            output: self.number("price.output", f64::INFINITY)?,
+            cached_input: self.number("price.cachedInput", f64::INFINITY)?,
+        };
+        match price {
+            Price { input: None, output: None, cached_input: None } => Ok(price),
+            Price { input: None, .. } => Err(self.invalid("price.input", "is missing beside the other prices")),
+            Price { output: None, .. } => Err(self.invalid("price.output", "is missing beside the other prices")),
+            _ => Ok(price),
+        }
+    }
+
     fn endpoint(&self, provider: ProviderKind) -> Result<String> {
         let text = match (self.text("endpoint"), provider) {
             (Some(text), _) => text.trim_end_matches('/'),
@@ -317,6 +327,9 @@ impl Reader<'_> {
             }
             () if url.query().is_some() || url.fragment().is_some() => {
                 "must be a base URL without '?' or '#'; an API version goes under apiVersion"
+            }
+            () if url.path().ends_with("/chat/completions") => {
+                "must be the base URL, without /chat/completions at its end"
             }
             () => return Ok(text.to_string()),
         };
@@ -395,6 +408,9 @@ mod tests {
             (&[("maxConcurrency", "0")], "a whole number of at least 1"),
             (&[("maxConcurrency", "sk-zz")], "a whole number of at least 1"),
             (&[("price.input", "-1")], "a number of at least 0"),
+            (&[("price.input", "1")], "setting 'price.output' is missing"),
+            (&[("price.cachedInput", "1")], "setting 'price.input' is missing"),
+            (&[("endpoint", "http://h/v1/chat/completions")], "must be the base URL"),
             (&[("price.inptu", "1")], "did you mean 'price.input'?"),
             (&[("provider", "mock"), ("mock.errorRate", "2")], "a number from 0 to 1"),
             (&[("mock.reply", "x")], "is for the provider mock only"),

@@ -9,7 +9,7 @@ use crate::completion::{Status, Usage};
 use crate::options::Options;
 
 /// The body of a request around its messages: made once for many requests that differ in their messages only.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct BodyFrame {
     head: String,
     tail: String,
@@ -216,6 +216,7 @@ fn answer(choice: Choice, model_answered: Option<String>) -> Option<Result<Answe
 mod tests {
     use super::*;
     use crate::provider::completion_options;
+    use proptest::prelude::*;
     use serde_json::json;
 
     fn parsed(body: Value) -> (Result<Answer, Failure>, Usage) {
@@ -297,6 +298,23 @@ mod tests {
             assert_eq!(answer.status, status, "{message}");
             assert_eq!((answer.text.as_deref(), answer.partial_text.as_deref()), (text, partial), "{message}");
             assert_eq!(answer.tool_calls.is_some(), message.get("tool_calls").is_some());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..64),
+            at in 0usize..400, byte in any::<u8>(),
+        ) {
+            let _ = parse(200, &bytes);
+            let mut body = choice(json!({"content": "a", "tool_calls": [{"id": 1}]}), json!("stop")).to_string();
+            body.push_str("  ");
+            let mut body = body.into_bytes();
+            let at = at % body.len();
+            body[at] = byte;
+            let _ = parse(200, &body);
+            let _ = Failure::from_response(400, &body[..at], None);
         }
     }
 
