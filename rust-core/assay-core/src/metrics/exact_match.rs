@@ -48,8 +48,11 @@ impl Metric for Normalized {
     }
 
     fn score_best(&mut self, prediction: &str, references: &[&str]) -> Option<f64> {
-        let prediction = self.prediction.normalize(prediction);
-        let found = references.iter().any(|reference| self.reference.normalize(reference) == prediction);
+        self.prediction.tokenize(prediction);
+        let found = references.iter().any(|reference| {
+            self.reference.tokenize(reference);
+            self.prediction.same_tokens(&self.reference)
+        });
         (!references.is_empty()).then_some(f64::from(u8::from(found)))
     }
 }

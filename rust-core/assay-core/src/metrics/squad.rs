@@ -11,10 +11,13 @@ use unicode_word::is_word;
 /// Normalizes texts into memory that it keeps.
 #[derive(Default)]
 pub(super) struct Normalizer {
-    /// The tokens, each followed by one space, and then [`PADDING`] bytes of no meaning.
+    /// The lowered text in which the tokens lie, and then [`PADDING`] bytes of no meaning.
     bytes: Vec<u8>,
+    /// For each byte of an ASCII text what it is: [`WORD`], [`PUNCTUATION`] or [`SPACE`].
+    marks: Vec<u8>,
     tokens: Vec<Token>,
     lowered: String,
+    joined: String,
 }
 
 /// A token of a normalized text.
@@ -29,44 +32,35 @@ pub(super) struct Token {
 /// So that eight bytes can be read from wherever a token begins.
 const PADDING: usize = 8;
 
-const SPACE: u8 = b' ';
-const DELETED: u8 = 0;
-const OTHER: u8 = 1;
+/// How many bytes are lowered together.
+const BLOCK: usize = 16;
 
-/// For each ASCII byte: itself in lower case if it is a letter or digit, [`SPACE`], [`DELETED`] or [`OTHER`].
-const ASCII: [u8; 256] = {
-    let mut table = [OTHER; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        let b = byte as u8;
-        table[byte] = if b.is_ascii_alphanumeric() {
-            b.to_ascii_lowercase()
-        } else if is_space_ascii(b) {
-            SPACE
-        } else if b.is_ascii_punctuation() {
-            DELETED
-        } else {
-            OTHER
-        };
-        byte += 1;
-    }
-    table
-};
+const WORD: u8 = 0;
+const PUNCTUATION: u8 = 1;
+const SPACE: u8 = 2;
 
 impl Normalizer {
-    /// The normalized text, as UTF-8.
+    /// The normalized text: its tokens, joined by spaces.
     pub(super) fn normalize(&mut self, text: &str) -> &str {
         self.tokenize(text);
-        let length = self.tokens.last().map_or(0, |last| last.start + last.length);
-        // Whole characters went in, so this is valid; checking it again is cheaper than unsafe code is dear.
-        std::str::from_utf8(&self.bytes[..length]).unwrap_or_default()
+        self.joined.clear();
+        for token in &self.tokens {
+            if !self.joined.is_empty() {
+                self.joined.push(' ');
+            }
+            // Tokens are whole characters, so this is valid; checking it again is cheaper than unsafe code is dear.
+            let bytes = &self.bytes[token.start..token.start + token.length];
+            self.joined.push_str(std::str::from_utf8(bytes).unwrap_or_default());
+        }
+        &self.joined
     }
 
     /// The tokens of the normalized text.
     pub(super) fn tokenize(&mut self, text: &str) -> &[Token] {
         self.tokens.clear();
-        if !self.tokenize_ascii(text) {
-            self.tokens.clear();
+        if self.lower_ascii(text) {
+            self.tokenize_ascii(text.len());
+        } else {
             self.tokenize_unicode(text);
         }
         &self.tokens
@@ -82,74 +76,74 @@ impl Normalizer {
         &self.bytes[token.start..token.start + token.length]
     }
 
-    /// The way for letters, digits, punctuation and whitespace of ASCII; false where there is anything else.
-    ///
-    /// Here a run of word characters is a whole token, so an article is a token.
-    fn tokenize_ascii(&mut self, text: &str) -> bool {
-        self.bytes.resize(text.len() + 1 + PADDING, 0);
-        let (mut start, mut end) = (0, 0);
-        for &byte in text.as_bytes() {
-            match ASCII[usize::from(byte)] {
-                DELETED => {}
-                OTHER => return false,
-                SPACE => {
-                    if end > start {
-                        start = self.push_unless_article(start, end);
-                        end = start;
-                    }
-                }
-                lowered => {
-                    self.bytes[end] = lowered;
-                    end += 1;
-                }
+    /// Whether the last texts of both have the same tokens, which is when their normalized texts are equal.
+    pub(super) fn same_tokens(&self, other: &Normalizer) -> bool {
+        self.tokens.len() == other.tokens.len()
+            && self.tokens.iter().zip(&other.tokens).all(|(here, there)| here.equals(self, there, other))
+    }
+
+    /// Lowers and marks a text of letters, digits, punctuation and whitespace of ASCII; false where there is anything
+    /// else. Whole blocks and no branches, so that the compiler uses vector instructions.
+    fn lower_ascii(&mut self, text: &str) -> bool {
+        let padded = (text.len() + PADDING).next_multiple_of(BLOCK);
+        self.bytes.clear();
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes.resize(padded, b' ');
+        self.marks.resize(padded, SPACE);
+        let mut others = 0;
+        let (blocks, marks) = (self.bytes.as_chunks_mut::<BLOCK>().0, self.marks.as_chunks_mut::<BLOCK>().0);
+        for (block, marks) in blocks.iter_mut().zip(marks) {
+            for (byte, mark) in block.iter_mut().zip(marks) {
+                let within = |first: u8, count: u8| u8::from(byte.wrapping_sub(first) < count);
+                let upper = within(b'A', 26);
+                let word = upper | within(b'a', 26) | within(b'0', 10);
+                let space = within(0x09, 5) | within(0x1C, 5);
+                let punctuation = within(b'!', 94) & (word ^ 1);
+                *byte |= upper << 5;
+                *mark = punctuation * PUNCTUATION | space * SPACE;
+                others |= (word | space | punctuation) ^ 1;
             }
         }
-        if end > start {
-            self.push_unless_article(start, end);
-        }
-        true
+        others == 0
     }
 
-    #[inline]
-    fn push_unless_article(&mut self, start: usize, end: usize) -> usize {
-        match &self.bytes[start..end] {
-            b"a" | b"an" | b"the" => start,
-            _ => self.push(start, end),
+    /// The way for texts that [`Normalizer::lower_ascii`] took. A run of word characters is a whole token here, so an
+    /// article is a token.
+    fn tokenize_ascii(&mut self, length: usize) {
+        let (bytes, marks) = (self.bytes.as_mut_slice(), self.marks.as_slice());
+        let mut at = 0;
+        let (mut start, mut end) = (0, 0);
+        while at <= length {
+            let word_end = end_of_word(marks, at);
+            if end == start {
+                (start, end) = (at, word_end);
+            } else if word_end > at {
+                // Punctuation inside the token goes.
+                bytes.copy_within(at..word_end, end);
+                end += word_end - at;
+            }
+            if marks[word_end] == SPACE && end > start {
+                let token = token(bytes, start, end);
+                if !token.is_article() {
+                    self.tokens.push(token);
+                }
+                start = end;
+            }
+            at = word_end + 1;
         }
     }
 
-    /// Ends a token and returns where the next one begins.
-    #[inline]
+    /// Ends a token of any text and returns where the next one begins.
     fn push(&mut self, start: usize, end: usize) -> usize {
-        let key = self.key(start, end - start);
-        self.tokens.push(Token { start, length: end - start, key });
-        self.bytes[end] = SPACE;
-        end + 1
-    }
-
-    #[inline]
-    fn key(&self, start: usize, length: usize) -> u64 {
-        let mut hash = 0u64;
-        let mut at = start;
-        let mut left = length;
-        while left > 8 {
-            hash = (hash ^ self.word(at)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
-            at += 8;
-            left -= 8;
-        }
-        hash ^ (self.word(at) & (u64::MAX >> (64 - 8 * left)))
-    }
-
-    #[inline]
-    fn word(&self, at: usize) -> u64 {
-        self.bytes[at..].first_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk))
+        self.tokens.push(token(&self.bytes, start, end));
+        end
     }
 
     /// The way for any text.
     fn tokenize_unicode(&mut self, text: &str) {
         let mut lowered = std::mem::take(&mut self.lowered);
         lower_into(text, &mut lowered);
-        self.bytes.resize(lowered.len() + 1 + PADDING, 0);
+        self.bytes.resize(lowered.len() + PADDING, 0);
         // A token begins at `start`; inside it, a run of word characters begins at `run`.
         let (mut start, mut run, mut end) = (0, 0, 0);
         for c in lowered.chars().filter(|c| !c.is_ascii_punctuation()) {
@@ -187,7 +181,45 @@ impl Normalizer {
     }
 }
 
+/// The first place from `at` on whose mark is not [`WORD`].
+#[inline]
+fn end_of_word(marks: &[u8], mut at: usize) -> usize {
+    loop {
+        match word(marks, at) {
+            0 if at + PADDING < marks.len() => at += 8,
+            marks => return at + marks.trailing_zeros() as usize / 8,
+        }
+    }
+}
+
+#[inline]
+fn token(bytes: &[u8], start: usize, end: usize) -> Token {
+    let mut hash = 0u64;
+    let (mut at, mut left) = (start, end - start);
+    while left > 8 {
+        hash = (hash ^ word(bytes, at)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+        at += 8;
+        left -= 8;
+    }
+    let key = hash ^ (word(bytes, at) & (u64::MAX >> (64 - 8 * left)));
+    Token { start, length: end - start, key }
+}
+
+#[inline]
+fn word(bytes: &[u8], at: usize) -> u64 {
+    bytes[at..].first_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk))
+}
+
 impl Token {
+    /// Whether it is a, an or the, for a token without zero bytes: then the key alone tells it from others.
+    #[inline]
+    fn is_article(&self) -> bool {
+        const A: u64 = u64::from_le_bytes(*b"a\0\0\0\0\0\0\0");
+        const AN: u64 = u64::from_le_bytes(*b"an\0\0\0\0\0\0");
+        const THE: u64 = u64::from_le_bytes(*b"the\0\0\0\0\0");
+        self.length <= 3 && matches!(self.key, A | AN | THE)
+    }
+
     /// Whether two tokens are equal, given where their bytes are.
     #[inline]
     pub(super) fn equals(&self, here: &Normalizer, other: &Token, there: &Normalizer) -> bool {
@@ -208,17 +240,9 @@ pub(super) fn lower_into(text: &str, lowered: &mut String) {
     }
 }
 
-/// Python's `str.isspace()` for ASCII. It includes the separators 1C to 1F, which Rust does not count.
-const fn is_space_ascii(byte: u8) -> bool {
-    matches!(byte, 0x09..=0x0D | 0x1C..=0x20)
-}
-
-/// Python's `str.isspace()`, by which `str.split()` splits.
+/// Python's `str.isspace()`, by which `str.split()` splits. It has the separators 1C to 1F, which Rust does not count.
 fn is_space(c: char) -> bool {
-    match u8::try_from(c) {
-        Ok(byte) if byte.is_ascii() => is_space_ascii(byte),
-        _ => c.is_whitespace(),
-    }
+    c.is_whitespace() || matches!(c, '\x1C'..='\x1F')
 }
 
 #[cfg(test)]

@@ -91,11 +91,11 @@ impl Bag {
         self.counts.clear();
         self.counts.resize(tokens.len(), 0);
         for (number, token) in tokens.iter().enumerate() {
-            let slot = self.find(token, text, text);
-            if self.slots[slot] == 0 {
-                self.slots[slot] = number as u32 + 1;
+            let slot = find(&mut self.slots, token, text, tokens, text);
+            if *slot == 0 {
+                *slot = number as u32 + 1;
             }
-            self.counts[self.slots[slot] as usize - 1] += 1;
+            self.counts[*slot as usize - 1] += 1;
         }
     }
 
@@ -103,25 +103,36 @@ impl Bag {
     fn overlap(&mut self, text: &Normalizer, other: &Normalizer) -> usize {
         self.left.clear();
         self.left.extend_from_slice(&self.counts);
+        let tokens = text.tokens();
         let mut common = 0;
         for token in other.tokens() {
-            let slot = self.slots[self.find(token, other, text)];
-            if slot != 0 && self.left[slot as usize - 1] > 0 {
-                self.left[slot as usize - 1] -= 1;
-                common += 1;
+            let number = *find(&mut self.slots, token, other, tokens, text);
+            if let Some(left) = self.left.get_mut((number as usize).wrapping_sub(1)) {
+                let found = u32::from(*left > 0);
+                *left -= found;
+                common += found as usize;
             }
         }
         common
     }
+}
 
-    /// The slot of `token`, or the free one where it would go.
-    #[inline]
-    fn find(&self, token: &Token, here: &Normalizer, text: &Normalizer) -> usize {
-        let mask = self.slots.len() - 1;
-        let mut slot = (token.key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & mask;
-        while self.slots[slot] != 0 && !token.equals(here, &text.tokens()[self.slots[slot] as usize - 1], text) {
-            slot = (slot + 1) & mask;
+/// The slot of `token`, whose bytes are `here`, or the free slot where it would go.
+#[inline(always)]
+fn find<'a>(
+    slots: &'a mut [u32],
+    token: &Token,
+    here: &Normalizer,
+    tokens: &[Token],
+    text: &Normalizer,
+) -> &'a mut u32 {
+    let mask = slots.len() - 1;
+    let mut slot = (token.key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & mask;
+    while let Some(known) = tokens.get((slots[slot] as usize).wrapping_sub(1)) {
+        if token.equals(here, known, text) {
+            break;
         }
-        slot
+        slot = (slot + 1) & mask;
     }
+    &mut slots[slot]
 }
