@@ -52,6 +52,11 @@ class FunctionsSuite extends SparkSuite {
     assert(native("SELECT llm_token_f1(p, rs) FROM t"))
   }
 
+  test("columns that cannot be NULL, which nothing above reads") {
+    spark.range(3).selectExpr("concat('a', id) AS p", "array('a1') AS r").createOrReplaceTempView("nonnull")
+    assert(sql("SELECT sum(llm_exact_match(p, r)) FROM nonnull").head().getDouble(0) == 1.0)
+  }
+
   test("options as a STRUCT, a MAP and JSON text give the same, with mixed types under ANSI") {
     val forms = Seq(
       "named_struct('temperature', 0.2, 'stop', array('END'), 'max_tokens', 5, 'seed', 7)",

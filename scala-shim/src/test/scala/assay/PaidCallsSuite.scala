@@ -93,6 +93,10 @@ abstract class PaidCallsSuite(adaptive: Boolean) extends SparkSuite {
   pays("sort, then call", n) {
     assert(spark.table("t").orderBy("id").withColumn("r", call_function("llm_complete", lit("m"), col("q"))).collect().map(_.getLong(0)).toSeq == (0L until n))
   }
+  pays("sort on a column that is dropped, then call", n) {
+    val prompts = spark.table("t").orderBy(col("id").desc).select(call_function("llm_complete", lit("m"), col("q")).getField("text"))
+    assert(prompts.collect().map(_.getString(0)).toSeq == (0L until n).reverse.map(i => s"q$i"))
+  }
   pays("repartition after the call", n)(df.repartition(3).collect())
   pays("an aggregate of the answer", n)(rows("SELECT count(llm_complete('m', q).text) FROM t"))
   pays("GROUP BY the answer", n)(rows("SELECT llm_complete('m', q).status s, count(*) FROM t GROUP BY llm_complete('m', q).status"))

@@ -7,7 +7,7 @@ import org.apache.spark.rdd.{DeterministicLevel, RDD}
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.physical.Partitioning
-import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
+import org.apache.spark.sql.execution._
 import org.apache.spark.sql.execution.metric.{SQLMetric, SQLMetrics}
 
 /**
@@ -47,7 +47,7 @@ private[assay] case class CompletionExec(
       inputs = inputs,
       childOutput = child.output,
       results = results,
-      ordered = outputOrdering.nonEmpty,
+      ordered = isOrdered(child),
       windowRows = windowRows,
       windowBytes = AssayConf.long(conf, AssayConf.WindowMaxBytes),
       firstRows = AssayConf.long(conf, AssayConf.WindowFirstRows),
@@ -56,6 +56,17 @@ private[assay] case class CompletionExec(
     )
     new CompletionRDD(child.execute(), task)
   }
+
+  /**
+   * Whether the rows come in an order that the query asked for. A projection above a sort on a column that it drops declares
+   * no ordering any more, yet `SELECT answer ... ORDER BY id` still means one.
+   */
+  private def isOrdered(plan: SparkPlan): Boolean = plan.outputOrdering.nonEmpty || (plan match {
+    case _: ProjectExec | _: FilterExec | _: BaseLimitExec | _: WholeStageCodegenExec | _: InputAdapter | _: NativeEvalExec |
+        _: CompletionExec =>
+      plan.children.exists(isOrdered)
+    case _ => false
+  })
 
   /** Twice what may be under way at once, so that native code never waits for this side. */
   private def windowRows: Long = AssayConf.long(conf, AssayConf.WindowMaxRows) match {

@@ -101,7 +101,7 @@ private final class NativeEvalIterator(
   private val kept = new Array[UnsafeRow](task.maxRows)
   private var batch: ResultBatch = _
   private var position = 0
-  private val empty = carry(InternalRow.fromSeq(Seq.fill(task.childOutput.length)(null)))
+  private val empty = InternalRow.empty
 
   private val outputRows = task.metrics("numOutputRows")
   private val batches = task.metrics("batches")
