@@ -1,6 +1,7 @@
 //! Row functions over Arrow batches.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
@@ -180,11 +181,16 @@ impl Step {
 }
 
 /// What a step does with its columns.
-#[derive(Debug)]
 enum Kernel {
     Metric { info: &'static MetricInfo, options: Options },
     Prompt(Box<Template>),
     Request { plan: Box<RequestPlan>, key: bool },
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 impl Kernel {
