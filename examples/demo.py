@@ -120,6 +120,7 @@ def session() -> SparkSession:
         SparkSession.builder.appName("assay-demo")
         .master("local[*]")
         .config("spark.ui.enabled", "false")
+        .config("spark.log.level", "ERROR")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", "8")
     )

@@ -12,8 +12,9 @@ from spark_assay.summary import Estimate, Usage
 if TYPE_CHECKING:
     from spark_assay.result import EvalResult
 
-MAX_VALUES = 40
-"""The most values of one slice that a report shows; the summary has all."""
+MAX_VALUES_HTML = 40
+MAX_VALUES_TEXT = 10
+"""The most values of one slice that a report shows: those with most rows. The summary has all."""
 
 METHODS = {
     "agresti_coull": "Agresti-Coull",
@@ -66,9 +67,14 @@ class Section:
         return [self.low + (self.high - self.low) * i / 4 for i in range(5)]
 
 
-def sections(result: EvalResult) -> list[Section]:
-    """The report in its order: metric, cut, value, model."""
-    return [_section(result, metric.label, not metric.info.has_worst) for metric in result.metrics]
+def sections(result: EvalResult, max_values: int) -> list[Section]:
+    """The report in its order: metric, cut, value, model. At most ``max_values`` values of each cut."""
+    return [_section(result, metric.label, not metric.info.has_worst, max_values) for metric in result.metrics]
+
+
+def hidden(block: Block) -> str:
+    """What a report leaves out of a cut."""
+    return f"{plural(block.n_hidden, 'more value')} with fewer rows, all in the summary"
 
 
 def number(x: float | None) -> str:
@@ -155,7 +161,7 @@ def notes(result: EvalResult) -> list[str]:
     ]
 
 
-def _section(result: EvalResult, metric: str, fitted: bool) -> Section:
+def _section(result: EvalResult, metric: str, fitted: bool, max_values: int) -> Section:
     estimates = [e for e in result.estimates if e.metric == metric]
     low, high = 0.0, 1.0
     if fitted:
@@ -169,11 +175,13 @@ def _section(result: EvalResult, metric: str, fitted: bool) -> Section:
             for e in estimates
             if e.slice == name
         ]
-        shown = list(dict.fromkeys(line.estimate.value for line in lines))[:MAX_VALUES]
+        rows: dict[str | None, int] = {}
+        for line in lines:
+            rows[line.estimate.value] = max(rows.get(line.estimate.value, 0), line.estimate.usage.n_rows)
+        shown = set(sorted(rows, key=lambda value: -rows[value])[:max_values])
         kept = [line for line in lines if line.estimate.value in shown]
-        n_values = len({line.estimate.value for line in lines})
         if kept:
-            blocks.append(Block(name, kept, n_values - len(shown)))
+            blocks.append(Block(name, kept, len(rows) - len(shown)))
     return Section(metric, low, high, blocks)
 
 

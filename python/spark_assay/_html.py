@@ -124,7 +124,7 @@ def fragment(result: EvalResult, *, title: str = "Evaluation", note: str | None 
         f'<p class="soft">{text(fmt.overview(result))} &middot; {text(", ".join(m.label for m in result.metrics))}</p>',
         f'<p class="note">{text(note)}</p>' if note else "",
         _facts(result),
-        *(_section(section, result) for section in fmt.sections(result)),
+        *(_section(section, result) for section in fmt.sections(result, fmt.MAX_VALUES_HTML)),
         _calls(result),
         _notes(fmt.notes(result)),
     ]
@@ -173,7 +173,7 @@ def _section(section: fmt.Section, result: EvalResult) -> str:
             span = sum(other.estimate.value == line.estimate.value for other in block.lines) if first else 0
             rows.append(_line(section, line, span, several, result.models.index(line.model)))
         if block.n_hidden:
-            more = f"and {fmt.plural(block.n_hidden, 'more value')} in the summary"
+            more = f"and {fmt.hidden(block)}"
             rows.append(f'<tr><td class="soft" colspan="{6 if several else 5}">{text(more)}</td></tr>')
     kind = "scores" if several else "scores one"
     return (

@@ -106,6 +106,9 @@ def _new_session(args: argparse.Namespace) -> SparkSession:
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.appName("assay")
+    if not args.remote:
+        # The report is what the command prints. Spark's own warnings come back with --spark-conf spark.log.level=WARN.
+        builder = builder.config("spark.log.level", "ERROR").config("spark.ui.showConsoleProgress", "false")
     for key, value in args.spark_conf:
         builder = builder.config(key, value)
     if args.remote or ("SPARK_REMOTE" in os.environ and not args.master):

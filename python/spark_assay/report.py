@@ -42,12 +42,13 @@ def terminal_width() -> int:
     return min(140, max(60, shutil.get_terminal_size((100, 24)).columns))
 
 
-def to_text(result: EvalResult, *, width: int, ascii: bool, title: str | None) -> str:
+def to_text(result: EvalResult, *, width: int, ascii: bool, title: str | None, max_values: int) -> str:
     """The report as text, each line at most about ``width`` characters."""
     glyphs = _ASCII if ascii else _UNICODE
     parts = [f"{clean(title)}\n{fmt.overview(result)}" if title else fmt.overview(result)]
     parts += [
-        _section(section, len(result.models) > 1, result.level, width, glyphs) for section in fmt.sections(result)
+        _section(section, len(result.models) > 1, result.level, width, glyphs)
+        for section in fmt.sections(result, max_values)
     ]
     parts.append(_usage(result, glyphs))
     parts.append("\n".join(line for note in fmt.notes(result) for line in _wrap(note, width)))
@@ -95,7 +96,7 @@ def _section(section: fmt.Section, several: bool, level: float, width: int, glyp
             bar = _bar(section, e, bar_width, glyphs)
             lines.append(line(label, clean(item.model), number(e.estimate), fmt.interval(e), bar, fmt.count(e.n)))
         if block.n_hidden:
-            lines.append(f"  {glyphs.more} and {fmt.plural(block.n_hidden, 'more value')} in the summary")
+            lines.append(f"  {glyphs.more} and {fmt.hidden(block)}")
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from spark_assay import _format as fmt
 from spark_assay import _html, report
 from spark_assay._names import hint
 from spark_assay._version import __version__
@@ -114,15 +115,23 @@ class EvalResult:
                 return e
         raise KeyError(f"the data were not cut by '{slice}', or no row has the value '{value}'")
 
-    def to_text(self, *, width: int | None = None, ascii: bool = False, title: str | None = None) -> str:
+    def to_text(
+        self,
+        *,
+        width: int | None = None,
+        ascii: bool = False,
+        title: str | None = None,
+        max_values: int = fmt.MAX_VALUES_TEXT,
+    ) -> str:
         """The report as aligned text.
 
         Args:
             width: The most characters in a line; 100 by default.
             ascii: Whether to draw the intervals with ASCII characters only.
             title: A heading.
+            max_values: The most values of one slice to show; those with most rows are.
         """
-        return report.to_text(self, width=width or 100, ascii=ascii, title=title)
+        return report.to_text(self, width=width or 100, ascii=ascii, title=title, max_values=max_values)
 
     def show(self) -> None:
         """Prints the report, in characters that the terminal has."""

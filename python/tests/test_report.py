@@ -208,12 +208,13 @@ def test_html_draws_one_interval_each(both: EvalResult) -> None:
 
 
 def test_long_slices_are_cut() -> None:
-    many = [estimate(slice="topic", value=f"<{i}>") for i in range(100)]
+    many = [estimate(slice="topic", value=f"<{i}>", usage=usage(n_rows=1000 + i)) for i in range(100)]
     r = result(estimate(), *many, slices=["topic"])
-    for report in (r.to_text(), parsed(r.to_html()).text):
-        assert "<39>" in report
-        assert "<40>" not in report
-        assert "60 more values in the summary" in report
+    for report, first in ((r.to_text(), 90), (parsed(r.to_html()).text, 60), (r.to_text(max_values=3), 97)):
+        assert f"<{first}>" in report
+        assert "<99>" in report
+        assert f"<{first - 1}>" not in report
+        assert f"{first} more values with fewer rows, all in the summary" in report
 
 
 def test_no_rows() -> None:

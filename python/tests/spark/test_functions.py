@@ -58,7 +58,7 @@ def test_a_template_cannot_reach_beyond_its_fields(df: DataFrame) -> None:
 
 
 def test_completion(df: DataFrame) -> None:
-    rows = df.orderBy("id").select(fn.llm_complete("echo", "p").alias("c")).select("c.*").collect()
+    rows = df.select("id", fn.llm_complete("echo", "p").alias("c")).orderBy("id").select("c.*").collect()
     assert [row["status"] for row in rows] == ["ok", "no_prompt", "ok", "ok"]
     assert [row["text"] for row in rows[:3]] == ["the green apple", None, "apple"]
     assert rows[0]["request_key"] == values(df, fn.llm_request_key("echo", "p"))[0]
