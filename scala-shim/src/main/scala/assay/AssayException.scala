@@ -4,12 +4,13 @@ import java.util.{Map => JMap}
 
 import org.apache.spark.SparkThrowable
 
-/**
- * An error of the engine, which Spark shows as an error condition.
- *
- * @param condition the name of the condition, one of `assay/error-conditions.json`
- * @param detail what is wrong, where and what to do; never a prompt, an answer or a key
- */
+/** An error of the engine, which Spark shows as an error condition.
+  *
+  * @param condition
+  *   the name of the condition, one of `assay/error-conditions.json`
+  * @param detail
+  *   what is wrong, where and what to do; never a prompt, an answer or a key
+  */
 final class AssayException(val condition: String, val detail: String, cause: Throwable)
     extends RuntimeException(s"[$condition] $detail", cause)
     with SparkThrowable {

@@ -6,10 +6,9 @@ import org.apache.spark.SparkContext
 import org.apache.spark.api.plugin.{DriverPlugin, ExecutorPlugin, PluginContext, SparkPlugin}
 import org.apache.spark.sql.assay.Registration
 
-/**
- * `spark.plugins=assay.AssayPlugin`: loads the native library when driver and executors start, so that a host where it
- * cannot run shows at once, and ends what is under way when they stop. All functions work without it.
- */
+/** `spark.plugins=assay.AssayPlugin`: loads the native library when driver and executors start, so that a host where it
+  * cannot run shows at once, and ends what is under way when they stop. All functions work without it.
+  */
 class AssayPlugin extends SparkPlugin {
 
   override def driverPlugin(): DriverPlugin = new DriverPlugin {

@@ -2,13 +2,12 @@ package assay
 
 import java.nio.ByteBuffer
 
-/**
- * The native methods: all that crosses the border between the JVM and the Rust library.
- *
- * Each throws [[AssayException]] where the engine refuses or fails; none takes the JVM down. Handles are ids in a
- * registry of the library: one that is closed or was never given out is an error, not a crash. Direct buffers are
- * passed as objects, so that they live at least as long as the call.
- */
+/** The native methods: all that crosses the border between the JVM and the Rust library.
+  *
+  * Each throws [[AssayException]] where the engine refuses or fails; none takes the JVM down. Handles are ids in a
+  * registry of the library: one that is closed or was never given out is an error, not a crash. Direct buffers are
+  * passed as objects, so that they live at least as long as the call.
+  */
 final class NativeBridge private[assay] () {
 
   /** A call without a session: versions, checks at planning, finishing an aggregate. */

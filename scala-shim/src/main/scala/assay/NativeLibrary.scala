@@ -9,12 +9,12 @@ import java.util.HexFormat
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import org.slf4j.LoggerFactory
 
-/**
- * Finds and loads the native library, once in a process.
- *
- * The library comes from the setting `spark.assay.native.path` or else from the jar, whose copy is unpacked to a folder
- * that only this user can write, named after the content, so that versions never mix. Driver and executors both load it.
- */
+/** Finds and loads the native library, once in a process.
+  *
+  * The library comes from the setting `spark.assay.native.path` or else from the jar, whose copy is unpacked to a
+  * folder that only this user can write, named after the content, so that versions never mix. Driver and executors both
+  * load it.
+  */
 object NativeLibrary {
   private val log = LoggerFactory.getLogger("assay.NativeLibrary")
   private val mapper = new ObjectMapper()
@@ -81,7 +81,8 @@ object NativeLibrary {
   private def configuredPath: Option[Path] =
     AssayConf.nativePath.filter(_.nonEmpty).map { text =>
       val path = Paths.get(text).toAbsolutePath
-      if (!Files.isReadable(path)) throw failure(s"${AssayConf.NativePath} names $path, which cannot be read on this host")
+      if (!Files.isReadable(path))
+        throw failure(s"${AssayConf.NativePath} names $path, which cannot be read on this host")
       path
     }
 
@@ -101,7 +102,9 @@ object NativeLibrary {
       val scratch = Files.createTempFile(folder, "unpack", ".tmp", ownerOnly("rwx------"))
       Files.write(scratch, bytes)
       try Files.move(scratch, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING)
-      catch { case _: AtomicMoveNotSupportedException => Files.move(scratch, target, StandardCopyOption.REPLACE_EXISTING) }
+      catch {
+        case _: AtomicMoveNotSupportedException => Files.move(scratch, target, StandardCopyOption.REPLACE_EXISTING)
+      }
     }
     target
   }

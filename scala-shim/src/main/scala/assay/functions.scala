@@ -3,10 +3,9 @@ package assay
 import org.apache.spark.sql.Column
 import org.apache.spark.sql.functions.{array, call_function, lit, struct}
 
-/**
- * Assay's functions for Scala, under their SQL names. Options are given by name and may be columns where the SQL function
- * takes columns: `llm_complete("gpt", $"prompt", "temperature" -> 0.2, "seed" -> $"seed")`.
- */
+/** Assay's functions for Scala, under their SQL names. Options are given by name and may be columns where the SQL
+  * function takes columns: `llm_complete("gpt", $"prompt", "temperature" -> 0.2, "seed" -> $"seed")`.
+  */
 object functions {
 
   /** The version of Assay. */

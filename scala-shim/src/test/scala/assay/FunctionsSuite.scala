@@ -4,7 +4,8 @@ import org.apache.spark.sql.Row
 import org.apache.spark.sql.functions._
 import org.apache.spark.sql.types._
 
-/** The SQL functions: values, options in their three forms, NULLs, places where no operator can take them out, errors. */
+/** The SQL functions: values, options in their three forms, NULLs, places where no operator can take them out, errors.
+  */
 class FunctionsSuite extends SparkSuite {
 
   private lazy val path = java.nio.file.Files.createTempDirectory("assay-functions").resolve("t").toString
@@ -66,14 +67,18 @@ class FunctionsSuite extends SparkSuite {
     val keys = forms.map(o => value(s"SELECT llm_request_key('m', 'x', $o)"))
     assert(keys.distinct.length == 1)
     assert(keys.head != value("SELECT llm_request_key('m', 'x')"))
-    val scala = spark.range(1).select(
-      functions.llm_request_key("m", lit("x"), "temperature" -> 0.2, "stop" -> Seq("END"), "max_tokens" -> 5, "seed" -> 7)
-    )
+    val scala = spark
+      .range(1)
+      .select(
+        functions
+          .llm_request_key("m", lit("x"), "temperature" -> 0.2, "stop" -> Seq("END"), "max_tokens" -> 5, "seed" -> 7)
+      )
     assert(scala.head().getString(0) == keys.head)
   }
 
   test("options that are columns differ by row") {
-    val seeds = column("get_json_object(llm_request('m', p, named_struct('seed', id, 'temperature', 0.5)), '$.options.seed')")
+    val seeds =
+      column("get_json_object(llm_request('m', p, named_struct('seed', id, 'temperature', 0.5)), '$.options.seed')")
     assert(seeds == Seq[Any]("1", "2", null, "4", "5"))
     val repeats = column("llm_complete('m', 'same', named_struct('repeat', id)).request_key")
     assert(repeats.distinct.length == 5)
@@ -87,7 +92,9 @@ class FunctionsSuite extends SparkSuite {
     assert(column("id", "t ORDER BY llm_exact_match(p, r) DESC NULLS LAST, id") == Seq(5, 1, 2, 3, 4))
     assert(sql("SELECT * FROM VALUES (llm_exact_match('a', 'a')) AS v(x)").head().getDouble(0) == 1.0)
     assert(sql("SELECT count(*) FROM t GROUP BY llm_exact_match(p, r)").count() == 3)
-    assert(sql("SELECT r, llm_exact_match(r, 'Paris') FROM t GROUP BY r ORDER BY r NULLS LAST").head().getDouble(1) == 0.0)
+    assert(
+      sql("SELECT r, llm_exact_match(r, 'Paris') FROM t GROUP BY r ORDER BY r NULLS LAST").head().getDouble(1) == 0.0
+    )
   }
 
   test("functions of functions, and the same function twice, go through one operator") {
@@ -100,14 +107,18 @@ class FunctionsSuite extends SparkSuite {
 
   test("an argument that fails outside of its branch does not fail") {
     assert(
-      column("CASE WHEN id = 1 THEN llm_exact_match(CAST(CAST(p AS INT) AS STRING), r) ELSE 7 END", "(SELECT id + 1 AS id, p, r FROM t)") ==
+      column(
+        "CASE WHEN id = 1 THEN llm_exact_match(CAST(CAST(p AS INT) AS STRING), r) ELSE 7 END",
+        "(SELECT id + 1 AS id, p, r FROM t)"
+      ) ==
         Seq(7.0, 7.0, 7.0, 7.0, 7.0)
     )
     assert(column("id > 100 AND llm_exact_match(CAST(CAST(p AS INT) AS STRING), r) = 1") == Seq.fill(5)(false))
   }
 
   test("a filter that needs no metric stays at the scan") {
-    val plan = sql(s"SELECT id FROM parquet.`$path` WHERE id = 1 AND llm_token_f1(p, r) > 0.5").queryExecution.executedPlan
+    val plan =
+      sql(s"SELECT id FROM parquet.`$path` WHERE id = 1 AND llm_token_f1(p, r) > 0.5").queryExecution.executedPlan
     assert(plan.toString.contains("PushedFilters: [IsNotNull(id), EqualTo(id,1)]"), plan.toString)
     assert(plan.toString.contains("ReadSchema: struct<id:int,p:string,r:string>"), plan.toString)
     assert(sql("SELECT id FROM t WHERE id = 1 AND llm_token_f1(p, r) > 0.5").collect().map(_.getInt(0)).toSeq == Seq(1))
@@ -122,16 +133,24 @@ class FunctionsSuite extends SparkSuite {
   }
 
   test("a template under a call tells its error in the row") {
-    val row = sql("SELECT llm_complete('m', llm_prompt('{{ p }}', struct(p))) r FROM t WHERE id = 3").selectExpr("r.*").head()
+    val row =
+      sql("SELECT llm_complete('m', llm_prompt('{{ p }}', struct(p))) r FROM t WHERE id = 3").selectExpr("r.*").head()
     assert(row.getAs[String]("status") == "no_prompt")
     assert(row.getAs[Row]("error").getAs[String]("condition") == "ASSAY_TEMPLATE_RENDER")
   }
 
   test("the completion struct has the fields of the engine, and a mock answer fills them") {
-    val described = NativeLibrary.json("describe", new com.fasterxml.jackson.databind.node.ObjectNode(
-      com.fasterxml.jackson.databind.node.JsonNodeFactory.instance
-    ))
-    val names = scala.jdk.CollectionConverters.IteratorHasAsScala(described.get("completion_fields").elements).asScala.map(_.asText).toSeq
+    val described = NativeLibrary.json(
+      "describe",
+      new com.fasterxml.jackson.databind.node.ObjectNode(
+        com.fasterxml.jackson.databind.node.JsonNodeFactory.instance
+      )
+    )
+    val names = scala.jdk.CollectionConverters
+      .IteratorHasAsScala(described.get("completion_fields").elements)
+      .asScala
+      .map(_.asText)
+      .toSeq
     val schema = sql("SELECT llm_complete('m', 'x') r").schema.head.dataType.asInstanceOf[StructType]
     assert(schema.fieldNames.toSeq == names)
     val r = sql("SELECT llm_complete('m', 'hello', named_struct('seed', 1)) r").selectExpr("r.*").head()
@@ -151,16 +170,35 @@ class FunctionsSuite extends SparkSuite {
     val q = "SELECT mean_ci(x) AS r FROM VALUES (1), (1), (0), (1), (NULL) AS v(x)"
     val r = sql(q).selectExpr("r.*").head()
     assert(r.getAs[Double]("estimate") == 0.75)
-    assert(math.abs(r.getAs[Double]("lower") - 0.30064184) < 1e-8 && math.abs(r.getAs[Double]("upper") - 0.95441274) < 1e-8)
+    assert(
+      math.abs(r.getAs[Double]("lower") - 0.30064184) < 1e-8 && math.abs(r.getAs[Double]("upper") - 0.95441274) < 1e-8
+    )
     assert(r.getAs[Long]("n") == 4 && r.getAs[Long]("n_null") == 1 && r.getAs[String]("method") == "wilson")
     val data = spark.range(20000).selectExpr("id", "CAST(hash(id) % 1000 AS DOUBLE) / 7 AS x", "pmod(id, 3) AS g")
     def result(partitions: Int) =
-      data.repartition(partitions).groupBy("g").agg(functions.mean_ci(col("x"), "method" -> "bca", "n_resamples" -> 199).as("r")).orderBy("g").collect().toSeq
+      data
+        .repartition(partitions)
+        .groupBy("g")
+        .agg(functions.mean_ci(col("x"), "method" -> "bca", "n_resamples" -> 199).as("r"))
+        .orderBy("g")
+        .collect()
+        .toSeq
     val one = result(1)
     assert(one.map(_.getStruct(1).getAs[String]("method")).forall(_ == "bca"))
     assert(result(7) == one && result(32) == one)
-    assert(sql("SELECT mean_ci(x) FILTER (WHERE x > 0) AS r FROM VALUES (1), (0), (1) AS v(x)").selectExpr("r.n").head().getLong(0) == 2)
-    assert(sql("SELECT mean_ci(x) OVER (PARTITION BY g).n FROM VALUES (1, 1), (1, 2), (2, 3) AS v(g, x)").collect().map(_.getLong(0)).toSeq.sorted == Seq(1, 2, 2))
+    assert(
+      sql("SELECT mean_ci(x) FILTER (WHERE x > 0) AS r FROM VALUES (1), (0), (1) AS v(x)")
+        .selectExpr("r.n")
+        .head()
+        .getLong(0) == 2
+    )
+    assert(
+      sql("SELECT mean_ci(x) OVER (PARTITION BY g).n FROM VALUES (1, 1), (1, 2), (2, 3) AS v(g, x)")
+        .collect()
+        .map(_.getLong(0))
+        .toSeq
+        .sorted == Seq(1, 2, 2)
+    )
     assert(sql("SELECT mean_ci(x > 1).method FROM VALUES (1), (2) AS v(x)").head().getString(0) == "wilson")
   }
 
@@ -179,7 +217,12 @@ class FunctionsSuite extends SparkSuite {
       assert(calls == 0)
     }
 
-  refused("llm_token_f1(p, r, named_struct('variantt', 'v2.0'))", "ASSAY_UNKNOWN_OPTION", "variantt", "did you mean 'variant'")
+  refused(
+    "llm_token_f1(p, r, named_struct('variantt', 'v2.0'))",
+    "ASSAY_UNKNOWN_OPTION",
+    "variantt",
+    "did you mean 'variant'"
+  )
   refused("llm_token_f1(p, r, named_struct('variant', 'v3'))", "ASSAY_INVALID_OPTION", "variant", "v1.1, v2.0")
   refused("llm_token_f1(p, r, named_struct('variant', p))", "ASSAY_INVALID_OPTION", "variant", "constant")
   refused("llm_token_f1(p, r, '{\"variant\": ')", "ASSAY_INVALID_OPTION", "JSON")
@@ -219,6 +262,10 @@ class FunctionsSuite extends SparkSuite {
     spark.conf.set("spark.assay.model.k.apiKeySecret", "sk-very-secret")
     val execution = sql("SELECT llm_complete('k', p).text FROM t").queryExecution
     execution.executedPlan.execute()
-    assert(!execution.toString.contains("sk-very-secret") && !execution.explainString(org.apache.spark.sql.execution.FormattedMode).contains("sk-very-secret"))
+    assert(
+      !execution.toString.contains("sk-very-secret") && !execution
+        .explainString(org.apache.spark.sql.execution.FormattedMode)
+        .contains("sk-very-secret")
+    )
   }
 }

@@ -5,10 +5,9 @@ import java.nio.file.Files
 import org.apache.spark.sql.functions._
 import org.apache.spark.storage.StorageLevel
 
-/**
- * Who pays for which rows: 1,000 rows in 8 partitions, calls counted. What needs no answer decides first; an answer is
- * bought once for each row that wants it.
- */
+/** Who pays for which rows: 1,000 rows in 8 partitions, calls counted. What needs no answer decides first; an answer is
+  * bought once for each row that wants it.
+  */
 abstract class PaidCallsSuite(adaptive: Boolean) extends SparkSuite {
   override protected def settings: Map[String, String] = Map("spark.sql.adaptive.enabled" -> adaptive.toString)
 
@@ -32,9 +31,13 @@ abstract class PaidCallsSuite(adaptive: Boolean) extends SparkSuite {
     assert(callsOf(body) == calls)
   }
 
-  pays("collect", n)(assert(df.collect().forall(r => r.getAs[org.apache.spark.sql.Row]("r").getString(0) == r.getString(2))))
+  pays("collect", n)(
+    assert(df.collect().forall(r => r.getAs[org.apache.spark.sql.Row]("r").getString(0) == r.getString(2)))
+  )
   pays("two fields of one call", n)(rows("SELECT llm_complete('m', q).text, llm_complete('m', q).status FROM t"))
-  pays("two different calls", 2 * n)(rows("SELECT llm_complete('m', q).text, llm_complete('m', q, map('seed', '2')).text FROM t"))
+  pays("two different calls", 2 * n)(
+    rows("SELECT llm_complete('m', q).text, llm_complete('m', q, map('seed', '2')).text FROM t")
+  )
   pays("count", 0)(assert(df.count() == n))
   pays("a column that is not used", 0)(df.select("id").collect())
   pays("schema and explain", 0) {
@@ -50,17 +53,25 @@ abstract class PaidCallsSuite(adaptive: Boolean) extends SparkSuite {
     assert(rows("SELECT llm_complete('m', q).text FROM t WHERE llm_complete('m', q).status = 'ok'").length == n)
   }
   pays("the same call in SELECT, WHERE and ORDER BY", n) {
-    rows("SELECT llm_complete('m', q).text x FROM t WHERE llm_complete('m', q).status = 'ok' ORDER BY llm_complete('m', q).text")
+    rows(
+      "SELECT llm_complete('m', q).text x FROM t WHERE llm_complete('m', q).status = 'ok' ORDER BY llm_complete('m', q).text"
+    )
   }
-  pays("CASE", 10)(assert(rows("SELECT CASE WHEN id < 10 THEN llm_complete('m', q).text END x FROM t").count(!_.isNullAt(0)) == 10))
-  pays("CASE, the second branch", n - 10)(rows("SELECT CASE WHEN id < 10 THEN 'x' ELSE llm_complete('m', q).text END FROM t"))
+  pays("CASE", 10)(
+    assert(rows("SELECT CASE WHEN id < 10 THEN llm_complete('m', q).text END x FROM t").count(!_.isNullAt(0)) == 10)
+  )
+  pays("CASE, the second branch", n - 10)(
+    rows("SELECT CASE WHEN id < 10 THEN 'x' ELSE llm_complete('m', q).text END FROM t")
+  )
   pays("IF", 10)(rows("SELECT if(id < 10, llm_complete('m', q).text, q) FROM t"))
   pays("coalesce", 10)(rows("SELECT coalesce(CASE WHEN id >= 10 THEN q END, llm_complete('m', q).text) FROM t"))
   pays("nvl", 10)(rows("SELECT nvl(CASE WHEN id >= 10 THEN q END, llm_complete('m', q).text) FROM t"))
   pays("AND in a projection", 10)(rows("SELECT id < 10 AND llm_complete('m', q).status = 'ok' FROM t"))
   pays("OR in a projection", n - 10)(rows("SELECT id < 10 OR llm_complete('m', q).status = 'ok' FROM t"))
   pays("a cascade", n + 100) {
-    rows("""SELECT CASE WHEN llm_complete('m', q).text LIKE '%7' THEN llm_complete('m', concat('again ', q)).text END FROM t""")
+    rows(
+      """SELECT CASE WHEN llm_complete('m', q).text LIKE '%7' THEN llm_complete('m', concat('again ', q)).text END FROM t"""
+    )
   }
   pays("a call on an answer", 2 * n) {
     assert(
@@ -91,15 +102,28 @@ abstract class PaidCallsSuite(adaptive: Boolean) extends SparkSuite {
   }
   pays("repartition by range", n)(df.repartitionByRange(4, col("id")).collect())
   pays("sort, then call", n) {
-    assert(spark.table("t").orderBy("id").withColumn("r", call_function("llm_complete", lit("m"), col("q"))).collect().map(_.getLong(0)).toSeq == (0L until n))
+    assert(
+      spark
+        .table("t")
+        .orderBy("id")
+        .withColumn("r", call_function("llm_complete", lit("m"), col("q")))
+        .collect()
+        .map(_.getLong(0))
+        .toSeq == (0L until n)
+    )
   }
   pays("sort on a column that is dropped, then call", n) {
-    val prompts = spark.table("t").orderBy(col("id").desc).select(call_function("llm_complete", lit("m"), col("q")).getField("text"))
+    val prompts = spark
+      .table("t")
+      .orderBy(col("id").desc)
+      .select(call_function("llm_complete", lit("m"), col("q")).getField("text"))
     assert(prompts.collect().map(_.getString(0)).toSeq == (0L until n).reverse.map(i => s"q$i"))
   }
   pays("repartition after the call", n)(df.repartition(3).collect())
   pays("an aggregate of the answer", n)(rows("SELECT count(llm_complete('m', q).text) FROM t"))
-  pays("GROUP BY the answer", n)(rows("SELECT llm_complete('m', q).status s, count(*) FROM t GROUP BY llm_complete('m', q).status"))
+  pays("GROUP BY the answer", n)(
+    rows("SELECT llm_complete('m', q).status s, count(*) FROM t GROUP BY llm_complete('m', q).status")
+  )
   pays("GROUP BY with HAVING and ORDER BY", n) {
     rows("SELECT category, avg(length(llm_complete('m', q).text)) a FROM t GROUP BY category HAVING a > 1 ORDER BY a")
   }
@@ -116,7 +140,9 @@ abstract class PaidCallsSuite(adaptive: Boolean) extends SparkSuite {
   pays("explode", n)(rows("SELECT explode(array(llm_complete('m', q).text)) FROM t"))
   pays("a lateral alias", n)(rows("SELECT llm_complete('m', q) r, length(r.text) FROM t"))
   pays("a CTE used twice", n) {
-    rows("WITH c AS (SELECT id, llm_complete('m', q) r FROM t) SELECT a.id, a.r.text, b.r.text FROM c a JOIN c b ON a.id = b.id")
+    rows(
+      "WITH c AS (SELECT id, llm_complete('m', q) r FROM t) SELECT a.id, a.r.text, b.r.text FROM c a JOIN c b ON a.id = b.id"
+    )
   }
   test("a union of a frame with itself: at most twice") {
     val d = df
@@ -130,13 +156,22 @@ abstract class PaidCallsSuite(adaptive: Boolean) extends SparkSuite {
     d.unpersist()
   }
   pays("a scalar subquery", n)(rows("SELECT id, (SELECT max(llm_complete('m', q).text) FROM t) FROM t"))
-  pays("a write", n)(df.selectExpr("id", "r.text AS x", "category").write.mode("overwrite").partitionBy("category").parquet(path + "-out"))
+  pays("a write", n)(
+    df.selectExpr("id", "r.text AS x", "category")
+      .write
+      .mode("overwrite")
+      .partitionBy("category")
+      .parquet(path + "-out")
+  )
   pays("CREATE TABLE AS", n) {
     sql(s"CREATE TABLE paid_ctas_$adaptive USING parquet AS SELECT id, llm_complete('m', q).text x FROM t")
   }
   pays("distinct answers", n)(df.selectExpr("r.text AS x").distinct().collect())
   pays("a NULL prompt", 0) {
-    assert(rows("SELECT llm_complete('m', CAST(NULL AS STRING)).status FROM t LIMIT 3").map(_.getString(0)).toSeq == Seq.fill(3)("no_prompt"))
+    assert(
+      rows("SELECT llm_complete('m', CAST(NULL AS STRING)).status FROM t LIMIT 3").map(_.getString(0)).toSeq == Seq
+        .fill(3)("no_prompt")
+    )
   }
   test("a filter on the answer with a LIMIT pays a small bound: the first window and what came back") {
     val calls = callsOf(assert(rows("SELECT id FROM t WHERE llm_complete('m', q).status = 'ok' LIMIT 10").length == 10))
@@ -144,7 +179,9 @@ abstract class PaidCallsSuite(adaptive: Boolean) extends SparkSuite {
   }
   test("a lambda, a join condition: an error at planning, and no call") {
     val calls = callsOf {
-      assert(conditionOf(rows("SELECT transform(array(q), x -> llm_complete('m', x)) FROM t"))._1 == "ASSAY_CALL_NOT_ALLOWED")
+      assert(
+        conditionOf(rows("SELECT transform(array(q), x -> llm_complete('m', x)) FROM t"))._1 == "ASSAY_CALL_NOT_ALLOWED"
+      )
       assert(
         conditionOf(rows("SELECT a.id FROM t a JOIN t b ON a.id = b.id AND llm_complete('m', a.q).status = 'ok'"))._1 ==
           "ASSAY_CALL_NOT_ALLOWED"

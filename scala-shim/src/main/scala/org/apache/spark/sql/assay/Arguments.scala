@@ -22,13 +22,16 @@ private[assay] object Arguments {
 
   def text(function: String, what: String, argument: Expression): Unit = argument.dataType match {
     case _: StringType | NullType => ()
-    case other => throw invalid(s"$function: the $what must be STRING, not ${other.sql}; cast it, or name another column")
+    case other =>
+      throw invalid(s"$function: the $what must be STRING, not ${other.sql}; cast it, or name another column")
   }
 
   def textOrTexts(function: String, what: String, argument: Expression): Unit = argument.dataType match {
     case _: StringType | NullType | ArrayType(_: StringType, _) | ArrayType(NullType, _) => ()
     case other =>
-      throw invalid(s"$function: the $what must be STRING or ARRAY<STRING>, not ${other.sql}; cast it, or name another column")
+      throw invalid(
+        s"$function: the $what must be STRING or ARRAY<STRING>, not ${other.sql}; cast it, or name another column"
+      )
   }
 
   def prompt(function: String, argument: Expression): Unit = argument.dataType match {

@@ -3,16 +3,18 @@ package org.apache.spark.sql.assay
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.logical._
 
-/**
- * Makes model calls for each row of its child and appends one completion struct per call.
- *
- * A node of its own, so that no rule of Spark copies a call, moves it or drops its guard. It is not deterministic, or
- * InlineCTE would double a CTE that is used twice. It holds no Alias, which CleanupAliases would strip.
- *
- * @param calls what to call
- * @param guards one for each call: where it is not true the call is not made and its result is NULL
- * @param results one attribute for each call
- */
+/** Makes model calls for each row of its child and appends one completion struct per call.
+  *
+  * A node of its own, so that no rule of Spark copies a call, moves it or drops its guard. It is not deterministic, or
+  * InlineCTE would double a CTE that is used twice. It holds no Alias, which CleanupAliases would strip.
+  *
+  * @param calls
+  *   what to call
+  * @param guards
+  *   one for each call: where it is not true the call is not made and its result is NULL
+  * @param results
+  *   one attribute for each call
+  */
 private[assay] case class Completion(
     calls: Seq[PaidCall],
     guards: Seq[Expression],

@@ -5,10 +5,9 @@ import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.{ColumnarRule, SparkPlan}
 import org.apache.spark.sql.execution.exchange.{Exchange, REPARTITION_BY_NUM, ShuffleExchangeExec}
 
-/**
- * A range exchange samples its input in a job of its own, which would make every call twice. A plain exchange directly
- * above the calls keeps their answers in shuffle files that serve both jobs.
- */
+/** A range exchange samples its input in a job of its own, which would make every call twice. A plain exchange directly
+  * above the calls keeps their answers in shuffle files that serve both jobs.
+  */
 private[assay] object CompletionBarrier extends Rule[SparkPlan] {
 
   def apply(plan: SparkPlan): SparkPlan = plan.transformUp {
@@ -16,7 +15,8 @@ private[assay] object CompletionBarrier extends Rule[SparkPlan] {
       exchange.withNewChildren(Seq(aboveCalls(exchange.child)))
   }
 
-  private def samples(exchange: ShuffleExchangeExec): Boolean = exchange.outputPartitioning.isInstanceOf[RangePartitioning]
+  private def samples(exchange: ShuffleExchangeExec): Boolean =
+    exchange.outputPartitioning.isInstanceOf[RangePartitioning]
 
   private def readsCalls(plan: SparkPlan): Boolean = plan match {
     case _: Exchange => false

@@ -10,10 +10,9 @@ import org.apache.spark.sql.catalyst.plans.physical.Partitioning
 import org.apache.spark.sql.execution._
 import org.apache.spark.sql.execution.metric.{SQLMetric, SQLMetrics}
 
-/**
- * Makes the calls. A pipeline, not a barrier: rows go to native code up to a window and leave as they finish, so that a slow
- * answer holds up nobody. Only where the child declares an ordering are rows put back in order.
- */
+/** Makes the calls. A pipeline, not a barrier: rows go to native code up to a window and leave as they finish, so that
+  * a slow answer holds up nobody. Only where the child declares an ordering are rows put back in order.
+  */
 private[assay] case class CompletionExec(
     calls: Seq[PaidCall],
     guards: Seq[Expression],
@@ -27,7 +26,8 @@ private[assay] case class CompletionExec(
   override def outputOrdering: Seq[SortOrder] = child.outputOrdering
 
   override lazy val metrics: Map[String, SQLMetric] =
-    CompletionMetrics.create(sparkContext) + ("numOutputRows" -> SQLMetrics.createMetric(sparkContext, "number of output rows"))
+    CompletionMetrics
+      .create(sparkContext) + ("numOutputRows" -> SQLMetrics.createMetric(sparkContext, "number of output rows"))
 
   override protected def doExecute(): RDD[InternalRow] = {
     SessionEnd.watch(sparkContext)
@@ -57,13 +57,12 @@ private[assay] case class CompletionExec(
     new CompletionRDD(child.execute(), task)
   }
 
-  /**
-   * Whether the rows come in an order that the query asked for. A projection above a sort on a column that it drops declares
-   * no ordering any more, yet `SELECT answer ... ORDER BY id` still means one.
-   */
+  /** Whether the rows come in an order that the query asked for. A projection above a sort on a column that it drops
+    * declares no ordering any more, yet `SELECT answer ... ORDER BY id` still means one.
+    */
   private def isOrdered(plan: SparkPlan): Boolean = plan.outputOrdering.nonEmpty || (plan match {
-    case _: ProjectExec | _: FilterExec | _: BaseLimitExec | _: WholeStageCodegenExec | _: InputAdapter | _: NativeEvalExec |
-        _: CompletionExec =>
+    case _: ProjectExec | _: FilterExec | _: BaseLimitExec | _: WholeStageCodegenExec | _: InputAdapter |
+        _: NativeEvalExec | _: CompletionExec =>
       plan.children.exists(isOrdered)
     case _ => false
   })

@@ -10,15 +10,19 @@ import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.types.LongType
 
-/**
- * What one task needs to make its calls.
- *
- * @param spec the session's spec; it holds the models' settings and so is never shown
- * @param inputs the columns that cross to native code, over the child's output
- * @param results the calls' results, which follow the child's columns in the output
- * @param windowRows rows handed over and not yet back
- * @param firstRows the window at first; each finished row lets one more in
- */
+/** What one task needs to make its calls.
+  *
+  * @param spec
+  *   the session's spec; it holds the models' settings and so is never shown
+  * @param inputs
+  *   the columns that cross to native code, over the child's output
+  * @param results
+  *   the calls' results, which follow the child's columns in the output
+  * @param windowRows
+  *   rows handed over and not yet back
+  * @param firstRows
+  *   the window at first; each finished row lets one more in
+  */
 private[assay] final case class CompletionTask(
     spec: Array[Byte],
     inputs: Seq[Expression],
@@ -53,7 +57,10 @@ private final class CompletionIterator(
   private val keep = UnsafeProjection.create(task.childOutput, task.childOutput)
   private val joined = new JoinedRow
   private val toOutput =
-    UnsafeProjection.create(task.childOutput ++ task.results, (task.childOutput :+ CompletionIterator.RowId) ++ task.results)
+    UnsafeProjection.create(
+      task.childOutput ++ task.results,
+      (task.childOutput :+ CompletionIterator.RowId) ++ task.results
+    )
 
   // Rows that native code has, by their number in order of arrival.
   private val waiting = mutable.LongMap.empty[UnsafeRow]
@@ -180,6 +187,7 @@ private final class CompletionIterator(
 }
 
 private object CompletionIterator {
+
   /** The first column of a batch of results. */
   val RowId: Attribute = AttributeReference("row_id", LongType, nullable = false)()
   val PollMs = 100L

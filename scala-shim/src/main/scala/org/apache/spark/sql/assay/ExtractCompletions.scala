@@ -7,14 +7,13 @@ import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 
-/**
- * Takes every `llm_complete` out of projections, filters, aggregates, sorts, windows and generators, into a [[Completion]]
- * below. Runs after resolution, before any rule could copy a call.
- *
- * A call inside CASE, IF, COALESCE, AND or OR gets the condition under which its branch is taken as a guard. A call
- * whose prompt or guard needs another call goes into a node above the other's. A call that equals one further down is not
- * made again: its result is carried up.
- */
+/** Takes every `llm_complete` out of projections, filters, aggregates, sorts, windows and generators, into a
+  * [[Completion]] below. Runs after resolution, before any rule could copy a call.
+  *
+  * A call inside CASE, IF, COALESCE, AND or OR gets the condition under which its branch is taken as a guard. A call
+  * whose prompt or guard needs another call goes into a node above the other's. A call that equals one further down is
+  * not made again: its result is carried up.
+  */
 private[assay] object ExtractCompletions extends Rule[LogicalPlan] {
 
   def apply(plan: LogicalPlan): LogicalPlan = {
@@ -55,7 +54,8 @@ private[assay] object ExtractCompletions extends Rule[LogicalPlan] {
     case other => layers(other)
   }
 
-  /** Adds nodes below `node` until no call is left in it. Each round takes out what needs no call that is still there. */
+  /** Adds nodes below `node` until no call is left in it. Each round takes out what needs no call that is still there.
+    */
   private def layers(node: UnaryNode): LogicalPlan = {
     var current: UnaryNode = node
     while (current.expressions.exists(hasExtractableCall)) {
@@ -67,10 +67,9 @@ private[assay] object ExtractCompletions extends Rule[LogicalPlan] {
     current
   }
 
-  /**
-   * Calls inside aggregate functions or grouping expressions are made below the aggregate; calls on its results, such as
-   * `llm_complete('m', max(x))`, once per group above it.
-   */
+  /** Calls inside aggregate functions or grouping expressions are made below the aggregate; calls on its results, such
+    * as `llm_complete('m', max(x))`, once per group above it.
+    */
   private def extractFromAggregate(aggregate: Aggregate): LogicalPlan = {
     val grouping = aggregate.groupingExpressions
     // Not semanticEquals: to that no expression with a call is equal to itself.
@@ -147,7 +146,8 @@ private[assay] object ExtractCompletions extends Rule[LogicalPlan] {
           before = before ++ stable.map(IsNull(_))
           rewritten
         })
-      case And(left, right) => shortCircuit(left, right, guards, And(_, _), l => Not(EqualNullSafe(l, Literal.FalseLiteral)))
+      case And(left, right) =>
+        shortCircuit(left, right, guards, And(_, _), l => Not(EqualNullSafe(l, Literal.FalseLiteral)))
       case Or(left, right) => shortCircuit(left, right, guards, Or(_, _), isNotTrue)
       case a: AggregateExpression =>
         // An aggregate's argument is evaluated for every row that its own filter lets in, whatever stands around it.
@@ -159,7 +159,9 @@ private[assay] object ExtractCompletions extends Rule[LogicalPlan] {
 
     private def isNotTrue(e: Expression): Expression = Not(EqualNullSafe(e, Literal.TrueLiteral))
 
-    /** The right side is evaluated where the left does not decide; a left side with a call, where a right without does not. */
+    /** The right side is evaluated where the left does not decide; a left side with a call, where a right without does
+      * not.
+      */
     private def shortCircuit(
         left: Expression,
         right: Expression,
@@ -174,10 +176,9 @@ private[assay] object ExtractCompletions extends Rule[LogicalPlan] {
         combine(rewrite(stableLeft, guards), rewrite(right, guards ++ condition.map(undecided)))
       }
 
-    /**
-     * A condition that can be evaluated twice with one result, in the guard and where it stands: itself if it is
-     * deterministic, else a column computed below. None where it has both a call and a random part.
-     */
+    /** A condition that can be evaluated twice with one result, in the guard and where it stands: itself if it is
+      * deterministic, else a column computed below. None where it has both a call and a random part.
+      */
     private def stabilize(condition: Expression, guarded: Seq[Expression]): (Expression, Option[Expression]) =
       if (!guarded.exists(hasExtractableCall)) (condition, None)
       else if (!isRandom(condition)) (condition, Some(condition))

@@ -7,12 +7,13 @@ import com.fasterxml.jackson.databind.node.ObjectNode
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.types._
 
-/**
- * The options of one function call.
- *
- * @param constant options that are known at planning, as JSON
- * @param perRow options that are columns, by name
- */
+/** The options of one function call.
+  *
+  * @param constant
+  *   options that are known at planning, as JSON
+  * @param perRow
+  *   options that are columns, by name
+  */
 private[assay] final case class FunctionOptions(constant: ObjectNode, perRow: Seq[(String, Expression)])
 
 /** Reads options in the three forms that a user may write: a STRUCT, a MAP<STRING,STRING> or a JSON string. */
@@ -82,7 +83,9 @@ private[assay] object FunctionOptions {
       }
 
   private def json(function: String, name: String, value: Any, dataType: DataType): JsonNode =
-    JsonValues.of(value, dataType).getOrElse(throw invalid(s"$function: option '$name' cannot be of type ${dataType.sql}"))
+    JsonValues
+      .of(value, dataType)
+      .getOrElse(throw invalid(s"$function: option '$name' cannot be of type ${dataType.sql}"))
 
   private def unalias(e: Expression): Expression = e match {
     case Alias(child, _) => unalias(child)

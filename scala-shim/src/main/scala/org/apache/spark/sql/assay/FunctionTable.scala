@@ -8,14 +8,17 @@ import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo, Li
 import org.apache.spark.sql.types.StringType
 import org.apache.spark.unsafe.types.UTF8String
 
-/**
- * One SQL function.
- *
- * @param arguments the argument list as a user would write it
- * @param result the SQL type of the result
- * @param usage what it gives, its NULL rule and its errors
- * @param example one call and its result
- */
+/** One SQL function.
+  *
+  * @param arguments
+  *   the argument list as a user would write it
+  * @param result
+  *   the SQL type of the result
+  * @param usage
+  *   what it gives, its NULL rule and its errors
+  * @param example
+  *   one call and its result
+  */
 private[assay] final case class FunctionEntry(
     name: String,
     arguments: String,

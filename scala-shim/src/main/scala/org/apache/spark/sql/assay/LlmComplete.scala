@@ -10,10 +10,9 @@ import org.apache.spark.sql.catalyst.expressions.codegen.CodegenFallback
 import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types._
 
-/**
- * `llm_complete(model, prompt [, options])` as the user wrote it. [[ExtractCompletions]] takes every one out of the plan
- * before optimization; one that is left stands where a call cannot, and [[CheckCompletions]] refuses it.
- */
+/** `llm_complete(model, prompt [, options])` as the user wrote it. [[ExtractCompletions]] takes every one out of the
+  * plan before optimization; one that is left stands where a call cannot, and [[CheckCompletions]] refuses it.
+  */
 private[assay] case class LlmComplete(children: Seq[Expression]) extends Expression with CodegenFallback {
   override def prettyName: String = LlmComplete.name
   override def nullable: Boolean = true

@@ -12,7 +12,9 @@ import org.apache.spark.sql.catalyst.expressions.aggregate.TypedImperativeAggreg
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
 
-/** `mean_ci(x [, options])`: the mean of a column with its confidence interval. The state is built here, finished in Rust. */
+/** `mean_ci(x [, options])`: the mean of a column with its confidence interval. The state is built here, finished in
+  * Rust.
+  */
 private[assay] case class MeanCi(
     children: Seq[Expression],
     mutableAggBufferOffset: Int = 0,

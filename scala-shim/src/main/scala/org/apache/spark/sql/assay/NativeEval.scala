@@ -5,13 +5,15 @@ import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 
-/**
- * Evaluates row functions of the engine in batches and appends their results.
- *
- * @param functions what to evaluate; an argument may be the result of an earlier one
- * @param results one attribute for each function
- * @param carried the child's columns that operators above still read
- */
+/** Evaluates row functions of the engine in batches and appends their results.
+  *
+  * @param functions
+  *   what to evaluate; an argument may be the result of an earlier one
+  * @param results
+  *   one attribute for each function
+  * @param carried
+  *   the child's columns that operators above still read
+  */
 private[assay] case class NativeEval(
     functions: Seq[BoundFunction],
     results: Seq[Attribute],
@@ -33,23 +35,26 @@ private[assay] case class NativeEval(
   override protected def withNewChildInternal(newChild: LogicalPlan): LogicalPlan = copy(child = newChild)
 }
 
-/**
- * Pulls row functions out of the expressions of an operator into one [[NativeEval]] below it, so that thousands of rows
- * cross to native code at a time. What stays, in a lambda or a join condition, evaluates row by row and gives the same.
- *
- * A function in a branch of CASE, IF, COALESCE, AND or OR is evaluated for all rows, but its arguments only where the branch
- * is taken, so that an argument which fails elsewhere still does not fail.
- */
+/** Pulls row functions out of the expressions of an operator into one [[NativeEval]] below it, so that thousands of
+  * rows cross to native code at a time. What stays, in a lambda or a join condition, evaluates row by row and gives the
+  * same.
+  *
+  * A function in a branch of CASE, IF, COALESCE, AND or OR is evaluated for all rows, but its arguments only where the
+  * branch is taken, so that an argument which fails elsewhere still does not fail.
+  */
 private[assay] object ExtractNative extends Rule[LogicalPlan] {
 
   def apply(plan: LogicalPlan): LogicalPlan = plan.transformUp {
     case node: UnaryNode if !node.isInstanceOf[NativeEval] && !node.isStreaming && extractable(node) =>
       val after = layers(node)
-      narrowBelowFilter(if (after.output.map(_.exprId) == node.output.map(_.exprId)) after else Project(node.output, after))
+      narrowBelowFilter(
+        if (after.output.map(_.exprId) == node.output.map(_.exprId)) after else Project(node.output, after)
+      )
     case node @ (_: Project | _: Aggregate) => narrowBelowFilter(node)
   }
 
-  private def references(node: LogicalPlan): AttributeSet = AttributeSet.fromAttributeSets(node.expressions.map(_.references))
+  private def references(node: LogicalPlan): AttributeSet =
+    AttributeSet.fromAttributeSets(node.expressions.map(_.references))
 
   /** A filter passes on whatever is below it; what stands above says how much of that is read. */
   private def narrowBelowFilter(plan: LogicalPlan): LogicalPlan = plan match {
@@ -160,7 +165,9 @@ private[assay] object ExtractNative extends Rule[LogicalPlan] {
 
     private def isNotTrue(e: Expression): Expression = Not(EqualNullSafe(e, Literal.TrueLiteral))
 
-    /** An argument that is a column or a constant cannot fail; anything else is evaluated only where its branch is taken. */
+    /** An argument that is a column or a constant cannot fail; anything else is evaluated only where its branch is
+      * taken.
+      */
     private def guarded(argument: Expression, guards: Seq[Expression]): Expression = argument match {
       case _: Attribute | _: Literal => argument
       case _ if guards.isEmpty => argument

@@ -11,13 +11,15 @@ import org.apache.spark.sql.catalyst.expressions.codegen.CodegenFallback
 import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types._
 
-/**
- * What the engine needs to know of one function call besides its arguments.
- *
- * @param options constant options as JSON text
- * @param perRow names of options that are columns; their values follow the other arguments
- * @param constant text that the function needs once, such as a template
- */
+/** What the engine needs to know of one function call besides its arguments.
+  *
+  * @param options
+  *   constant options as JSON text
+  * @param perRow
+  *   names of options that are columns; their values follow the other arguments
+  * @param constant
+  *   text that the function needs once, such as a template
+  */
 private[assay] final case class NativeCall(
     name: String,
     options: String,
@@ -53,10 +55,9 @@ private[assay] object NativeCall {
   }
 }
 
-/**
- * A row function of the engine as the user wrote it. Analysis checks it and then replaces it by a [[BoundFunction]]; until
- * then it evaluates through one, since inline tables are evaluated that early.
- */
+/** A row function of the engine as the user wrote it. Analysis checks it and then replaces it by a [[BoundFunction]];
+  * until then it evaluates through one, since inline tables are evaluated that early.
+  */
 private[assay] case class NativeFunction(name: String, children: Seq[Expression])
     extends Expression
     with CodegenFallback {

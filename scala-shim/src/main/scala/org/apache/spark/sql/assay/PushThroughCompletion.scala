@@ -4,10 +4,9 @@ import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 
-/**
- * Nobody pays for a row that nobody wants: what needs no answer moves below the calls, and an answer that no one reads
- * is not bought. Spark's own rules stop at a node that they do not know.
- */
+/** Nobody pays for a row that nobody wants: what needs no answer moves below the calls, and an answer that no one reads
+  * is not bought. Spark's own rules stop at a node that they do not know.
+  */
 private[assay] object PushThroughCompletion extends Rule[LogicalPlan] {
 
   def apply(plan: LogicalPlan): LogicalPlan = plan.transform {

@@ -4,7 +4,8 @@ import org.apache.spark.sql.SparkSessionExtensions
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.execution.{SparkPlan, SparkStrategy}
 
-/** Puts functions, rules and operators into a session. Applying it twice, by service file and by setting, does no harm. */
+/** Puts functions, rules and operators into a session. Applying it twice, by service file and by setting, does no harm.
+  */
 object Registration {
 
   def apply(extensions: SparkSessionExtensions): Unit = {
@@ -19,7 +20,9 @@ object Registration {
     extensions.injectColumnar(_ => CompletionBarrierWithoutAdaptive)
   }
 
-  /** Touches what the first query would otherwise load, so that a broken installation shows when the application starts. */
+  /** Touches what the first query would otherwise load, so that a broken installation shows when the application
+    * starts.
+    */
   def check(): Unit = Engine.description: Unit
 }
 

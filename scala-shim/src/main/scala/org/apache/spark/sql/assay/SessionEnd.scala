@@ -8,10 +8,9 @@ import _root_.assay.NativeLibrary
 import org.apache.spark.SparkContext
 import org.apache.spark.scheduler.{SparkListener, SparkListenerApplicationEnd}
 
-/**
- * Ends what runs in this process when the application ends. In local mode the process and its tasks live on after
- * `SparkSession.stop()`, and without this they would go on calling.
- */
+/** Ends what runs in this process when the application ends. In local mode the process and its tasks live on after
+  * `SparkSession.stop()`, and without this they would go on calling.
+  */
 private[assay] object SessionEnd {
   private val watched = Collections.newSetFromMap(new WeakHashMap[SparkContext, java.lang.Boolean])
 

@@ -2,13 +2,12 @@ package org.apache.spark.sql.assay
 
 import java.nio.{ByteBuffer, ByteOrder}
 
-/**
- * The values of one group so far: a histogram while there are few distinct ones, the values themselves after that.
- * Compact, mergeable in any order, and read by the engine, which sorts: the result does not depend on partitioning.
- *
- * Layout, little-endian: version 1 (byte), kind (byte), number of NULLs (long); kind 0: number of distinct values (int),
- * then value (double) and count (long) for each; kind 1: number of values (long), then each (double).
- */
+/** The values of one group so far: a histogram while there are few distinct ones, the values themselves after that.
+  * Compact, mergeable in any order, and read by the engine, which sorts: the result does not depend on partitioning.
+  *
+  * Layout, little-endian: version 1 (byte), kind (byte), number of NULLs (long); kind 0: number of distinct values
+  * (int), then value (double) and count (long) for each; kind 1: number of values (long), then each (double).
+  */
 private[assay] final class ValueState {
   private var nulls = 0L
   private var keys = new Array[Double](16)
@@ -124,7 +123,8 @@ private[assay] final class ValueState {
           "aggregate smaller groups or a sample"
       )
     if (needed > values.length)
-      values = java.util.Arrays.copyOf(values, math.min(ValueState.MaxValues.toLong, math.max(needed, values.length * 2L)).toInt)
+      values = java.util.Arrays
+        .copyOf(values, math.min(ValueState.MaxValues.toLong, math.max(needed, values.length * 2L)).toInt)
   }
 }
 
