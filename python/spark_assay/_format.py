@@ -209,9 +209,7 @@ def _failure_notes(result: EvalResult) -> list[str]:
     total = sum(failed.values())
     if not total:
         return []
-    details = _and(
-        [f"{n:,} {st.in_words(status)}" for status, n in sorted(failed.items(), key=lambda i: (-i[1], i[0]))]
-    )
+    details = _by_status(dict(sorted(failed.items(), key=lambda item: (-item[1], item[0]))))
     what = plural(total, "call") + " failed" if result.called else plural(total, "row") + " had no answer"
     detail = f" ({details})" if result.called else ""
     return [f"{what}{detail}. Such rows are missing from the estimates, not wrong; n is the rows that count."]
@@ -226,7 +224,7 @@ def _outcome_notes(overall: list[Estimate]) -> list[str]:
         for status in st.OUTCOMES:
             if usage.n_by_status.get(status):
                 by_status[status] = by_status.get(status, 0) + usage.n_by_status[status]
-    details = _and([f"{n:,} {st.in_words(status)}" for status, n in by_status.items()])
+    details = _by_status(by_status)
     total = sum(by_status.values())
     notes = []
     for policy, says, otherwise in (
@@ -272,6 +270,12 @@ def _cost_notes(result: EvalResult) -> list[str]:
     unpriced = sum(usage.n_unpriced for usage in result.usage.values())
     paid = "The cost is what this run paid, failed attempts included; answers from the cache cost nothing."
     return [paid + (f" The price of {plural(unpriced, 'row')} is unknown." if unpriced else "")]
+
+
+def _by_status(counts: dict[str, int]) -> str:
+    if len(counts) == 1:
+        return st.in_words(next(iter(counts)))
+    return _and([f"{n:,} {st.in_words(status)}" for status, n in counts.items()])
 
 
 def _and(words: list[str]) -> str:

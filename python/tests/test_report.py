@@ -127,7 +127,7 @@ def test_text_says_everything(both: EvalResult) -> None:
         "12,345",
         "Wilson",
         "24 calls failed (14 timed out and 10 rate limited)",
-        "16 answers were not usable (16 refused). Such answers count as wrong in exact_match.",
+        "16 answers were not usable (refused). Such answers count as wrong in exact_match.",
         "Without them: exact_match of large 0.877",
         "1 line without an interval: too few values",
     ):
