@@ -523,7 +523,7 @@ LANGUAGE_CODES = [
 ]
 
 # In their order from the Sun.
-PLANETS = "Mercury Venus Earth Mars Jupiter Saturn Uranus Neptune".split()
+PLANETS = ["Mercury", "Venus", "Earth", "Mars", "Jupiter", "Saturn", "Uranus", "Neptune"]
 
 # Moon, its planet.
 MOONS = [
@@ -886,10 +886,34 @@ GREEK_LETTERS = [
     "omega|Ω|ω",
 ]
 
-SPELLING_WORDS = (
-    "Alfa|Alpha Bravo Charlie Delta Echo Foxtrot Golf Hotel India Juliett|Juliet Kilo Lima Mike November Oscar Papa "
-    "Quebec Romeo Sierra Tango Uniform Victor Whiskey X-ray|Xray Yankee Zulu"
-).split()
+SPELLING_WORDS = [
+    "Alfa|Alpha",
+    "Bravo",
+    "Charlie",
+    "Delta",
+    "Echo",
+    "Foxtrot",
+    "Golf",
+    "Hotel",
+    "India",
+    "Juliett|Juliet",
+    "Kilo",
+    "Lima",
+    "Mike",
+    "November",
+    "Oscar",
+    "Papa",
+    "Quebec",
+    "Romeo",
+    "Sierra",
+    "Tango",
+    "Uniform",
+    "Victor",
+    "Whiskey",
+    "X-ray|Xray",
+    "Yankee",
+    "Zulu",
+]
 
 # From, to, how many of the second one of the first is; all exact.
 UNITS = [

@@ -87,7 +87,10 @@ PAIRS = [
     ("yes yes yes no", ["yes no", "no no yes", "yes yes yes no"]),
     ("to be or not to be that is the question", ["to be is to do", "question to be"]),
     ("word " * 40, ["word " * 17, "word"]),
-    ("alpha-beta-gamma-delta-epsilon alphabetagammadeltaepsilon", ["alphabetagammadeltaepsilon", "alphabetagammadeltaepsilom"]),
+    (
+        "alpha-beta-gamma-delta-epsilon alphabetagammadeltaepsilon",
+        ["alphabetagammadeltaepsilon", "alphabetagammadeltaepsilom"],
+    ),
     # empty and control characters
     ("", [""]),
     ("", ["x", ""]),
@@ -100,31 +103,82 @@ PAIRS = [
 
 def lexical_rows():
     def row(metric, prediction, references, params, score, source):
-        return {"metric": metric, "prediction": prediction, "references": references, "params": params,
-                "expected": {"score": score}, "source": source, "class": "strict"}
+        return {
+            "metric": metric,
+            "prediction": prediction,
+            "references": references,
+            "params": params,
+            "expected": {"score": score},
+            "source": source,
+            "class": "strict",
+        }
 
     squad = f"transformers {transformers.__version__} squad_metrics, max over references"
     for prediction, references in PAIRS:
         normal = normalize_answer(prediction)
         assert normal == normalize(prediction)
-        yield row("exact_match", prediction, references, {"normalize": "none"},
-                  int(prediction in references), "python ==")
-        yield row("exact_match", prediction, references, {"normalize": "squad"},
-                  max(compute_exact(r, prediction) for r in references), squad)
-        yield row("squad_f1", prediction, references, {"variant": "v2.0"},
-                  max(compute_f1(r, prediction) for r in references), squad)
-        yield row("squad_f1", prediction, references, {"variant": "v1.1"},
-                  max(f1_v11(prediction, r) for r in references), "evaluate-v1.1.py f1_score, re-typed")
-        yield row("contains", prediction, references, {"normalize": "none", "case_sensitive": True},
-                  int(any(r in prediction for r in references)), "python in")
-        yield row("contains", prediction, references, {"normalize": "none", "case_sensitive": False},
-                  int(any(r.lower() in prediction.lower() for r in references)), "python in after str.lower")
-        yield row("contains", prediction, references, {"normalize": "squad", "case_sensitive": False},
-                  int(any(normalize_answer(r) in normal for r in references)), "python in after normalize_answer")
+        yield row(
+            "exact_match", prediction, references, {"normalize": "none"}, int(prediction in references), "python =="
+        )
+        yield row(
+            "exact_match",
+            prediction,
+            references,
+            {"normalize": "squad"},
+            max(compute_exact(r, prediction) for r in references),
+            squad,
+        )
+        yield row(
+            "squad_f1",
+            prediction,
+            references,
+            {"variant": "v2.0"},
+            max(compute_f1(r, prediction) for r in references),
+            squad,
+        )
+        yield row(
+            "squad_f1",
+            prediction,
+            references,
+            {"variant": "v1.1"},
+            max(f1_v11(prediction, r) for r in references),
+            "evaluate-v1.1.py f1_score, re-typed",
+        )
+        yield row(
+            "contains",
+            prediction,
+            references,
+            {"normalize": "none", "case_sensitive": True},
+            int(any(r in prediction for r in references)),
+            "python in",
+        )
+        yield row(
+            "contains",
+            prediction,
+            references,
+            {"normalize": "none", "case_sensitive": False},
+            int(any(r.lower() in prediction.lower() for r in references)),
+            "python in after str.lower",
+        )
+        yield row(
+            "contains",
+            prediction,
+            references,
+            {"normalize": "squad", "case_sensitive": False},
+            int(any(normalize_answer(r) in normal for r in references)),
+            "python in after normalize_answer",
+        )
     for metric in ("exact_match", "squad_f1", "contains"):
         for prediction, references in ((None, ["x"]), ("x", [None]), ("x", [])):
-            yield {"metric": metric, "prediction": prediction, "references": references, "params": {},
-                   "expected": {"score": None}, "source": "NULL gives NULL", "class": "policy"}
+            yield {
+                "metric": metric,
+                "prediction": prediction,
+                "references": references,
+                "params": {},
+                "expected": {"score": None},
+                "source": "NULL gives NULL",
+                "class": "policy",
+            }
 
 
 def normalize(text):
@@ -156,8 +210,15 @@ def samples():
 
 def stats_rows():
     def row(function, inputs, params, expected, tolerance, source, kind="strict"):
-        return {"function": function, "class": kind, "inputs": inputs, "params": params, "expected": expected,
-                "tolerance": tolerance, "source": source}
+        return {
+            "function": function,
+            "class": kind,
+            "inputs": inputs,
+            "params": params,
+            "expected": expected,
+            "tolerance": tolerance,
+            "source": source,
+        }
 
     close = {"type": "abs_rel", "abs": 0.0, "rel": 1e-9}
     statsmodels_source = f"statsmodels {statsmodels.__version__}"
@@ -167,22 +228,33 @@ def stats_rows():
             for method, interval in (("t", data.tconfint_mean), ("normal", data.zconfint_mean)):
                 low, high = interval(alpha=1 - level)
                 scale = max(abs(v) for v in x)
-                yield row("mean_ci", {"x": x}, {"method": method, "confidence": level, "data": name},
-                          {"mean": math.fsum(x) / len(x), "se": float(data.std_mean), "low": float(low), "high": float(high)},
-                          # An offset costs the other library digits.
-                          {"type": "abs_rel", "abs": 1e-13 * scale, "rel": 1e-8 if name == "offset" else 1e-9},
-                          f"{statsmodels_source} DescrStatsW")
+                yield row(
+                    "mean_ci",
+                    {"x": x},
+                    {"method": method, "confidence": level, "data": name},
+                    {"mean": math.fsum(x) / len(x), "se": float(data.std_mean), "low": float(low), "high": float(high)},
+                    # An offset costs the other library digits.
+                    {"type": "abs_rel", "abs": 1e-13 * scale, "rel": 1e-8 if name == "offset" else 1e-9},
+                    f"{statsmodels_source} DescrStatsW",
+                )
     for x in ([], [2.5], [2.5] * 4, [1.0, math.nan], [1.0, math.inf], [-math.inf, 0.0, 1.0]):
         for method in ("t", "normal"):
-            yield row("mean_ci", {"x": x}, {"method": method, "confidence": 0.95}, {}, close, "no interval", "degenerate")
+            yield row(
+                "mean_ci", {"x": x}, {"method": method, "confidence": 0.95}, {}, close, "no interval", "degenerate"
+            )
 
     for n in (1, 2, 5, 19, 100, 12345, 10**9):
         for k in sorted({0, 1, n // 3, n // 2, n - 1, n}):
             for level in (0.9, 0.99):
                 low, high = proportion_confint(k, n, alpha=1 - level, method="wilson")
-                yield row("proportion_ci", {"successes": k, "n": n}, {"method": "wilson", "confidence": level},
-                          {"estimate": k / n, "low": float(low), "high": float(high)},
-                          {"type": "abs_rel", "abs": 1e-12, "rel": 1e-9}, f"{statsmodels_source} proportion_confint")
+                yield row(
+                    "proportion_ci",
+                    {"successes": k, "n": n},
+                    {"method": "wilson", "confidence": level},
+                    {"estimate": k / n, "low": float(low), "high": float(high)},
+                    {"type": "abs_rel", "abs": 1e-12, "rel": 1e-9},
+                    f"{statsmodels_source} proportion_confint",
+                )
 
     yield from bootstrap_rows(row)
     yield from special_rows(row)
@@ -194,16 +266,38 @@ def bootstrap_rows(row):
         if name in ("two", "zeros", "tiny", "huge"):
             continue  # Two values are computed below; the powers of the last two leave the range of doubles in scipy.
         for method, scipy_method in (("percentile", "percentile"), ("bca", "BCa")):
-            results = [scipy.stats.bootstrap((np.array(x),), np.mean, method=scipy_method, n_resamples=resamples,
-                                             vectorized=True, rng=np.random.default_rng(seed)) for seed in range(runs)]
+            results = [
+                scipy.stats.bootstrap(
+                    (np.array(x),),
+                    np.mean,
+                    method=scipy_method,
+                    n_resamples=resamples,
+                    vectorized=True,
+                    rng=np.random.default_rng(seed),
+                )
+                for seed in range(runs)
+            ]
             low = np.array([r.confidence_interval.low for r in results])
             high = np.array([r.confidence_interval.high for r in results])
-            yield row("bootstrap_ci", {"x": x}, {"statistic": "mean", "method": method, "confidence": 0.95, "data": name},
-                      {"low": float(low.mean()), "high": float(high.mean()),
-                       "bootstrap_se": float(np.mean([r.standard_error for r in results]))},
-                      {"type": "mc", "B": resamples, "K": runs, "sd_low": float(low.std(ddof=1)),
-                       "sd_high": float(high.std(ddof=1)), "atom": 0.1 / len(x) if name == "likert" else None},
-                      f"scipy {scipy.__version__} stats.bootstrap, mean over {runs} seeds")
+            yield row(
+                "bootstrap_ci",
+                {"x": x},
+                {"statistic": "mean", "method": method, "confidence": 0.95, "data": name},
+                {
+                    "low": float(low.mean()),
+                    "high": float(high.mean()),
+                    "bootstrap_se": float(np.mean([r.standard_error for r in results])),
+                },
+                {
+                    "type": "mc",
+                    "B": resamples,
+                    "K": runs,
+                    "sd_low": float(low.std(ddof=1)),
+                    "sd_high": float(high.std(ddof=1)),
+                    "atom": 0.1 / len(x) if name == "likert" else None,
+                },
+                f"scipy {scipy.__version__} stats.bootstrap, mean over {runs} seeds",
+            )
     for n, k in ((2, 1), (7, 2), (20, 1), (50, 33), (400, 40), (5000, 4999)):
         x = [0.0] * (n - k) + [1.0] * k
         p = k / n
@@ -218,58 +312,101 @@ def bootstrap_rows(row):
                     z = scipy.stats.norm.ppf(alphas)
                     alphas = scipy.stats.norm.cdf(z0 + (z0 + z) / (1 - a * (z0 + z)))
                 low, high = (float(binomial.ppf(alpha)) / n for alpha in alphas)
-                yield row("bootstrap_ci", {"x": x}, {"statistic": "mean", "method": method, "confidence": level},
-                          {"low": low, "high": high, "exact_low": low, "exact_high": high,
-                           "bootstrap_se": math.sqrt(p * (1 - p) / n), "endpoint_on_cdf_jump": [False, False]},
-                          {"type": "mc", "B": 1, "K": 1, "sd_low": 0.0, "sd_high": 0.0, "atom": None},
-                          f"scipy {scipy.__version__} stats.binom: the limit of infinitely many resamples")
+                yield row(
+                    "bootstrap_ci",
+                    {"x": x},
+                    {"statistic": "mean", "method": method, "confidence": level},
+                    {
+                        "low": low,
+                        "high": high,
+                        "exact_low": low,
+                        "exact_high": high,
+                        "bootstrap_se": math.sqrt(p * (1 - p) / n),
+                        "endpoint_on_cdf_jump": [False, False],
+                    },
+                    {"type": "mc", "B": 1, "K": 1, "sd_low": 0.0, "sd_high": 0.0, "atom": None},
+                    f"scipy {scipy.__version__} stats.binom: the limit of infinitely many resamples",
+                )
     for name, x in samples():
         d = [mpmath.mpf(v) for v in x]
         mean = sum(d) / len(d)
         d = [v - mean for v in d]
         a = sum(v**3 for v in d) / (6 * sum(v**2 for v in d) ** mpmath.mpf("1.5"))
-        yield row("bca_acceleration", {"x": x}, {"statistic": "mean", "data": name}, {"acceleration": float(a)},
-                  {"type": "abs_rel", "abs": 1e-9, "rel": 1e-7}, f"mpmath {mpmath.__version__}, closed form")
+        yield row(
+            "bca_acceleration",
+            {"x": x},
+            {"statistic": "mean", "data": name},
+            {"acceleration": float(a)},
+            {"type": "abs_rel", "abs": 1e-9, "rel": 1e-7},
+            f"mpmath {mpmath.__version__}, closed form",
+        )
 
 
 def special_rows(row):
     source = f"mpmath {mpmath.__version__}, 50 digits"
     close = {"type": "abs_rel", "abs": 0.0, "rel": 1e-12}
-    beta = lambda x, a, b: mpmath.betainc(a, b, 0, x, regularized=True)
+
+    def beta(x, a, b):
+        return mpmath.betainc(a, b, 0, x, regularized=True)
+
     for x in (-30, -8.5, -2, -0.1, 0, 0.3, 1.5, 6):
         yield row("norm_cdf", {"x": x}, {}, {"value": float(mpmath.ncdf(x))}, close, source)
     for p in (1e-300, 1e-17, 0.003, 0.07, 0.075, 0.3, 0.5000001, 0.925, 0.9999):
-        exact = mpmath.findroot(lambda x: mpmath.log(mpmath.ncdf(x)) - mpmath.log(mpmath.mpf(p)),
-                                float(scipy.stats.norm.ppf(p)))
+        exact = mpmath.findroot(
+            lambda x, p=p: mpmath.log(mpmath.ncdf(x)) - mpmath.log(mpmath.mpf(p)), float(scipy.stats.norm.ppf(p))
+        )
         yield row("norm_ppf", {"p": p}, {}, {"value": float(exact)}, close, source)
     for df in (0.5, 1, 2, 3, 10, 47.5, 1000, 1e7):
         for t in (1e-6, 0.4, 1, 3, 20, 1e5):
             t_, df_ = mpmath.mpf(t), mpmath.mpf(df)
             value = beta(df_ / (df_ + t_**2), df_ / 2, mpmath.mpf(1) / 2)
             if value > 1e-290:
-                yield row("t_two_sided_p", {"t": t, "df": df}, {}, {"value": float(value)},
-                          {"type": "abs_rel", "abs": 0.0, "rel": 1e-9}, source)
+                yield row(
+                    "t_two_sided_p",
+                    {"t": t, "df": df},
+                    {},
+                    {"value": float(value)},
+                    {"type": "abs_rel", "abs": 0.0, "rel": 1e-9},
+                    source,
+                )
         for p in (1e-12, 0.001, 0.2, 0.499, 0.6, 0.975, 0.9995):
             # The distribution function at what we expect must give p back.
             value = float(scipy.stats.t.ppf(p, df))
             t_, df_ = mpmath.mpf(value), mpmath.mpf(df)
             tail = beta(df_ / (df_ + t_**2), df_ / 2, mpmath.mpf(1) / 2) / 2
             if abs(tail / min(mpmath.mpf(p), 1 - mpmath.mpf(p)) - 1) < 1e-10:
-                yield row("t_ppf", {"p": p, "df": df}, {}, {"value": value},
-                          {"type": "abs_rel", "abs": 0.0, "rel": 1e-9},
-                          f"scipy {scipy.__version__} stats.t.ppf, where mpmath's distribution function gives p back")
+                yield row(
+                    "t_ppf",
+                    {"p": p, "df": df},
+                    {},
+                    {"value": value},
+                    {"type": "abs_rel", "abs": 0.0, "rel": 1e-9},
+                    f"scipy {scipy.__version__} stats.t.ppf, where mpmath's distribution function gives p back",
+                )
     for a, b in ((0.5, 0.5), (1, 30), (4, 2.5), (300, 700), (5e5, 0.5)):
         for x in (1e-4, 0.29, 0.31, 0.8, 0.999999):
             value = beta(mpmath.mpf(x), mpmath.mpf(a), mpmath.mpf(b))
             if value > 1e-290:
-                yield row("beta_cdf", {"a": a, "b": b, "x": x}, {}, {"value": float(value)},
-                          {"type": "abs_rel", "abs": 0.0, "rel": 1e-10}, source)
+                yield row(
+                    "beta_cdf",
+                    {"a": a, "b": b, "x": x},
+                    {},
+                    {"value": float(value)},
+                    {"type": "abs_rel", "abs": 0.0, "rel": 1e-10},
+                    source,
+                )
     for n, p in ((1, 0.5), (12, 0.03), (300, 0.9), (10_000, 0.123)):
         for k in sorted({0, n // 10, n // 2, int(n * p), n - 1}):
             value = beta(1 - mpmath.mpf(p), n - k, k + 1)
             if value > 1e-290:
-                yield row("binom_cdf", {"k": k, "n": n, "p": p}, {}, {"value": float(value)},
-                          {"type": "abs_rel", "abs": 0.0, "rel": 1e-10}, source)
+                yield row(
+                    "binom_cdf",
+                    {"k": k, "n": n, "p": p},
+                    {},
+                    {"value": float(value)},
+                    {"type": "abs_rel", "abs": 0.0, "rel": 1e-10},
+                    source,
+                )
 
 
 def encoded(value):

@@ -59,6 +59,10 @@ fn describe() -> Value {
         "conditions": assay_core::ErrorKind::ALL.iter().map(|k| k.condition()).collect::<Vec<_>>(),
         "completion_fields": completion_fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>(),
         "functions": functions,
+        "model_settings": provider::SETTINGS
+            .iter()
+            .map(|s| json!({ "key": s.key, "default": s.default, "doc": s.doc }))
+            .collect::<Vec<_>>(),
     })
 }
 

@@ -1,5 +1,7 @@
 package org.apache.spark.sql.assay
 
+import java.util.{Collections, WeakHashMap}
+
 import org.apache.spark.sql.SparkSessionExtensions
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.execution.{SparkPlan, SparkStrategy}
@@ -8,7 +10,10 @@ import org.apache.spark.sql.execution.{SparkPlan, SparkStrategy}
   */
 object Registration {
 
-  def apply(extensions: SparkSessionExtensions): Unit = {
+  private val registered =
+    Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap[SparkSessionExtensions, java.lang.Boolean]))
+
+  def apply(extensions: SparkSessionExtensions): Unit = if (registered.add(extensions)) {
     FunctionTable.register(extensions)
     extensions.injectPostHocResolutionRule(_ => ExtractCompletions)
     extensions.injectPostHocResolutionRule(_ => BindFunctions)
