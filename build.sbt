@@ -20,6 +20,9 @@ lazy val shim = (project in file("scala-shim")).settings(
     "-deprecation",
     "-feature",
     "-Xlint:_,-missing-interpolator,-unused",
+    // Without this a class gets a forwarder for every method that its traits inherit, also for those that only one of the
+    // versions of Spark has. scripts/linkcheck finds what would not link.
+    "-Xmixin-force-forwarders:false",
     "-Wunused:imports,privates,locals,implicits,nowarn",
     "-Werror",
     "-release:17"

@@ -70,7 +70,7 @@ private[assay] final case class CallSettings(
 /** A call that the operator [[Completion]] makes: equal ones, compared by `canonicalized`, are one call. */
 private[assay] case class PaidCall(prompt: Expression, perRow: Seq[Expression], settings: CallSettings)
     extends Expression
-    with Unevaluable {
+    with CodegenFallback {
   override def children: Seq[Expression] = prompt +: perRow
   override def prettyName: String = LlmComplete.name
   override def nullable: Boolean = true
@@ -107,6 +107,8 @@ private[assay] case class PaidCall(prompt: Expression, perRow: Seq[Expression], 
     Engine.checkCall(request)
   }
 
+  // Not by Spark's Unevaluable: a class that mixes it in links against one minor version of Spark only.
+  override def eval(input: InternalRow): Any = throw CheckCompletions.notAllowed("an expression evaluated row by row")
   override protected def withNewChildrenInternal(newChildren: IndexedSeq[Expression]): Expression =
     copy(prompt = newChildren.head, perRow = newChildren.tail)
 }
