@@ -13,7 +13,7 @@ use unicode_word::is_word;
 pub(super) struct Normalizer {
     /// The lowered text in which the tokens lie, and then [`PADDING`] bytes of no meaning.
     bytes: Vec<u8>,
-    /// For each byte of an ASCII text what it is: [`WORD`], [`PUNCTUATION`] or [`SPACE`].
+    /// For each byte of an ASCII text what it is: zero, [`PUNCTUATION`] or [`SPACE`].
     marks: Vec<u8>,
     tokens: Vec<Token>,
     lowered: String,
@@ -35,7 +35,7 @@ const PADDING: usize = 8;
 /// How many bytes are lowered together.
 const BLOCK: usize = 16;
 
-const WORD: u8 = 0;
+/// Letters and digits are marked by zero.
 const PUNCTUATION: u8 = 1;
 const SPACE: u8 = 2;
 
@@ -100,7 +100,7 @@ impl Normalizer {
                 let space = within(0x09, 5) | within(0x1C, 5);
                 let punctuation = within(b'!', 94) & (word ^ 1);
                 *byte |= upper << 5;
-                *mark = punctuation * PUNCTUATION | space * SPACE;
+                *mark = (punctuation * PUNCTUATION) | (space * SPACE);
                 others |= (word | space | punctuation) ^ 1;
             }
         }
@@ -144,36 +144,37 @@ impl Normalizer {
         let mut lowered = std::mem::take(&mut self.lowered);
         lower_into(text, &mut lowered);
         self.bytes.resize(lowered.len() + PADDING, 0);
-        // A token begins at `start`; inside it, a run of word characters begins at `run`.
+        // A token begins at `start`, and in it a run of ASCII letters and digits at `run`, after the character `before`.
         let (mut start, mut run, mut end) = (0, 0, 0);
+        let mut before = ' ';
         for c in lowered.chars().filter(|c| !c.is_ascii_punctuation()) {
-            if is_word(c) {
-                c.encode_utf8(&mut self.bytes[end..]);
-                end += c.len_utf8();
+            if c.is_ascii_alphanumeric() {
+                self.bytes[end] = c as u8;
+                end += 1;
                 continue;
             }
-            (start, end) = self.end_run(start, run, end);
-            if is_space(c) {
-                if end > start {
-                    start = self.push(start, end);
-                    end = start;
-                }
-            } else {
-                c.encode_utf8(&mut self.bytes[end..]);
-                end += c.len_utf8();
+            (start, end) = self.end_run(start, run, end, before, c);
+            if !is_space(c) {
+                end += c.encode_utf8(&mut self.bytes[end..]).len();
+            } else if end > start {
+                start = self.push(start, end);
             }
             run = end;
+            before = c;
         }
-        (start, end) = self.end_run(start, run, end);
+        (start, end) = self.end_run(start, run, end, before, ' ');
         if end > start {
             self.push(start, end);
         }
         self.lowered = lowered;
     }
 
-    /// Takes an article out, which ends the token before it. Returns where the token begins and where it ends.
-    fn end_run(&mut self, start: usize, run: usize, end: usize) -> (usize, usize) {
-        if !matches!(&self.bytes[run..end], b"a" | b"an" | b"the") {
+    /// Takes a run out if it is an article that stands between characters that are none of words, which ends the token
+    /// before it. Returns where the token begins and where it ends.
+    #[inline]
+    fn end_run(&mut self, start: usize, run: usize, end: usize, before: char, after: char) -> (usize, usize) {
+        let article = matches!(&self.bytes[run..end], b"a" | b"an" | b"the");
+        if !article || is_word(before) || is_word(after) {
             return (start, end);
         }
         let start = if run > start { self.push(start, run) } else { start };
@@ -181,7 +182,7 @@ impl Normalizer {
     }
 }
 
-/// The first place from `at` on whose mark is not [`WORD`].
+/// The first place from `at` on whose mark is not zero.
 #[inline]
 fn end_of_word(marks: &[u8], mut at: usize) -> usize {
     loop {
@@ -235,9 +236,24 @@ pub(super) fn lower_into(text: &str, lowered: &mut String) {
     if text.contains('Σ') {
         // Only the whole text tells which sigma is final.
         lowered.push_str(&text.to_lowercase());
-    } else {
-        lowered.extend(text.chars().flat_map(char::to_lowercase));
+        return;
     }
+    lowered.reserve(text.len());
+    for c in text.chars() {
+        if c.is_ascii() {
+            lowered.push(c.to_ascii_lowercase());
+        } else if has_no_case(c) {
+            lowered.push(c);
+        } else {
+            c.to_lowercase().for_each(|c| lowered.push(c));
+        }
+    }
+}
+
+/// Blocks without case, where a look into the table of cases can be saved: Hebrew to Myanmar, and the scripts of East
+/// Asia.
+fn has_no_case(c: char) -> bool {
+    matches!(c, '\u{590}'..='\u{109F}' | '\u{2E80}'..='\u{A63F}' | '\u{AC00}'..='\u{FAFF}')
 }
 
 /// Python's `str.isspace()`, by which `str.split()` splits. It has the separators 1C to 1F, which Rust does not count.

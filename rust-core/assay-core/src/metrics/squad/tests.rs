@@ -69,3 +69,10 @@ fn long_tokens_are_compared_in_full() {
         assert!(a.tokens()[0].equals(&a, &b.tokens()[0], &b));
     }
 }
+
+#[test]
+fn blocks_without_case_have_none() {
+    for c in (0..=0x10FFFF).filter_map(char::from_u32).filter(|&c| has_no_case(c)) {
+        assert!(c.to_lowercase().eq([c]), "{c:?}");
+    }
+}
