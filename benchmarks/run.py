@@ -1,0 +1,72 @@
+"""Runs the benchmarks side by side, prints their tables and writes docs/benchmarks.md. Called by scripts/bench."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import machine
+import report
+import server
+
+HERE = Path(__file__).parent
+
+
+def python(interpreter: str, script: str, options: dict, **env: str) -> dict:
+    """Runs one part in a process of its own; its last line of output is the result."""
+    command = [interpreter, str(HERE / script), json.dumps(options)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **env})
+    if done.returncode:
+        sys.exit(f"benchmarks/{script} failed with exit code {done.returncode}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Benchmarks; docs/benchmarks.md says what they mean.")
+    parser.add_argument("--parts", default="rows,completions,peer", help="which parts to run (default: %(default)s)")
+    parser.add_argument("--rows", type=int, default=2_000_000, help="pairs for the metrics (default: %(default)s)")
+    parser.add_argument("--completions", default="20000,100000", help="sizes of the runs of model calls (default: %(default)s)")
+    parser.add_argument("--peer-rows", type=int, default=2_000, help="rows for spark-llm-eval (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each contender (default: %(default)s)")
+    parser.add_argument("--peer-rounds", type=int, default=2, help="runs of spark-llm-eval (default: %(default)s)")
+    parser.add_argument("--concurrency", type=int, default=512, help="maxConcurrency of the model (default: %(default)s)")
+    parser.add_argument("--latency", type=int, default=50, help="the server's latency in ms (default: %(default)s)")
+    parser.add_argument("--write", metavar="FILE", help="also write the report there, for instance docs/benchmarks.md")
+    for tool in ("kernel", "testkit", "load", "spark-python", "peer-python"):
+        parser.add_argument(f"--{tool}", required=True, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    parts = args.parts.split(",")
+
+    results: dict = {"about": machine.describe(), "begun": time.strftime("%Y-%m-%d"), "options": vars(args)}
+    if "rows" in parts:
+        options = {"rows": args.rows, "rounds": args.rounds, "warmup": 2, "kernel": args.kernel}
+        results["rows"] = python(args.spark_python, "rows.py", options)
+    if "completions" in parts or "peer" in parts:
+        with server.serving(args.testkit, args.latency) as testkit:
+            common = {"url": testkit.url, "concurrency": args.concurrency, "rounds": args.rounds}
+            if "completions" in parts:
+                sizes = [int(n) for n in args.completions.split(",")]
+                options = {**common, "sizes": sizes, "label": "a", "load": args.load}
+                results["completions"] = python(args.spark_python, "completions.py", options)
+            if "peer" in parts:
+                options = {**common, "sizes": [args.peer_rows], "label": "b"}
+                results["ours"] = python(args.spark_python, "completions.py", options)
+                for form in ("default", "best"):
+                    options = {"url": testkit.url, "rows": args.peer_rows, "rounds": args.peer_rounds, "form": form}
+                    options["label"] = form
+                    results[f"peer {form}"] = python(args.peer_python, "peer.py", options, PYSPARK_PYTHON=args.peer_python)
+    results["load after"] = machine.describe()["load"]
+    Path(".build/bench/results.json").write_text(json.dumps(results, indent=1))
+    text = report.render(results)
+    print(text)
+    if args.write:
+        Path(args.write).write_text(text)
+
+
+if __name__ == "__main__":
+    main()

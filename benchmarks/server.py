@@ -1,0 +1,51 @@
+"""The test server: an LLM that answers after a fixed time and counts its calls."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import urllib.request
+from contextlib import contextmanager
+from collections.abc import Iterator
+from pathlib import Path
+
+MODEL = "bench"
+ACCURACY = 0.8
+QUESTIONS = "examples/data/questions.jsonl"
+
+
+class Server:
+    def __init__(self, url: str) -> None:
+        self.url = url  # ends in /v1
+
+    def calls(self) -> int:
+        """How many calls it has had so far."""
+        with urllib.request.urlopen(self.url.removesuffix("/v1") + "/testkit/stats") as response:
+            return int(json.load(response)["requests"])
+
+    def ceiling(self, load: str, concurrency: int, seconds: int = 6) -> float:
+        """Calls a second that a bare load generator gets out of it."""
+        address = self.url.removeprefix("http://").removesuffix("/v1")
+        command = [load, address, "-c", str(concurrency), "-d", f"{seconds}s", "--model", MODEL]
+        out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return float(re.match(r"(\d+) requests/s", out)[1])
+
+
+@contextmanager
+def serving(program: str, latency_ms: int) -> Iterator[Server]:
+    command = [program, "--port", "0", "--answers", QUESTIONS, "--model", f"{MODEL}={ACCURACY}"]
+    command += ["--latency", f"{latency_ms}ms", "--exit-with-parent"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield Server(re.search(r"http://\S+", process.stdout.readline())[0])
+    finally:
+        process.stdin.close()
+        process.wait(10)
+
+
+def rows(n: int) -> list[tuple[str, str, str]]:
+    """(id, question, first accepted answer): the example data, repeated with distinct ids."""
+    known = [json.loads(line) for line in Path(QUESTIONS).read_text().splitlines()]
+    picked = (known[i % len(known)] for i in range(n))
+    return [(f"{i:07d}", row["question"], row["answers"][0]) for i, row in enumerate(picked)]

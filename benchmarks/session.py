@@ -1,0 +1,38 @@
+"""The Spark session that the benchmarks run in: two cores of one process, the built jar."""
+
+from __future__ import annotations
+
+import os
+
+from pyspark.sql import SparkSession
+
+import spark_assay as assay
+
+
+def open_session(name: str, cores: int = 2, **conf: str) -> SparkSession:
+    builder = (
+        SparkSession.builder.master(f"local[{cores}]")
+        .appName(name)
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.driver.memory", "4g")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.sql.warehouse.dir", os.path.abspath(".build/bench/warehouse"))
+        .config("spark.driver.extraJavaOptions", os.environ.get("BENCH_JAVA_OPTIONS", ""))
+    )
+    for key, value in conf.items():
+        builder = builder.config(key.replace("_", "."), value)
+    spark = assay.configure(builder).getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return assay.use(spark)
+
+
+def jvm_pid(spark: SparkSession) -> int:
+    return int(spark._jvm.java.lang.ProcessHandle.current().pid())
+
+
+def peak_heap_mb(spark: SparkSession) -> float:
+    """The peaks of the heap's pools, summed."""
+    pools = spark._jvm.java.lang.management.ManagementFactory.getMemoryPoolMXBeans()
+    return sum(p.getPeakUsage().getUsed() for p in pools if p.getType().name() == "HEAP") / 2**20
