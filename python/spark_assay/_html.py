@@ -36,11 +36,11 @@ font-variant-numeric:tabular-nums lining-nums;text-align:left;overflow-wrap:anyw
 .assay .soft{{color:var(--soft)}}
 .assay .note{{margin:14px 0 0;padding:2px 0 2px 12px;border-left:3px solid var(--rule)}}
 .assay .facts{{display:flex;flex-wrap:wrap;gap:12px 36px;margin:18px 0 0;padding:0}}
-.assay .facts div{{display:flex;flex-direction:column-reverse}}
-.assay .facts dt{{font-size:12px;font-weight:400;color:var(--soft);margin:0;padding:0}}
-.assay .facts dd{{font-size:19px;line-height:1.3;font-weight:550;margin:0;padding:0}}
-.assay table{{border-collapse:collapse;width:100%;margin:0;font-size:14px;border:0;background:none;color:inherit}}
-.assay tr,.assay tbody tr:nth-child(odd),.assay tbody tr:hover{{background:none}}
+.assay .facts>div{{display:flex;flex-direction:column-reverse}}
+.assay .facts span{{font-size:12px;color:var(--soft)}}
+.assay .facts b{{font-size:19px;line-height:1.3;font-weight:550}}
+.assay table{{border-collapse:collapse;table-layout:auto;width:100%;margin:0;font-size:14px;border:0;background:none;color:inherit}}
+.assay tr,.assay tbody tr:nth-child(n),.assay tbody tr:hover{{background:none;text-align:left;padding:0}}
 .assay th,.assay td{{padding:0 14px 0 0;height:28px;text-align:left;font-weight:400;border:0;vertical-align:middle;
 white-space:normal;max-width:none;background:none;color:inherit}}
 .assay thead th{{font-size:12px;color:var(--soft);height:26px;border-bottom:1px solid var(--rule)}}
@@ -88,8 +88,8 @@ font-size:13px}}
 .assay .scores .cut th{{display:block;padding-bottom:2px}}
 }}
 @container (max-width:480px){{.assay h1{{font-size:19px}}.assay .facts{{gap:10px 24px}}
-.assay .facts dd{{font-size:17px}}}}
-"""
+.assay .facts b{{font-size:17px}}}}
+""".replace(".assay ", ".assay.assay.assay ")  # notebooks style tables with two classes and more; three win
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -148,8 +148,8 @@ def _facts(result: EvalResult) -> str:
             ("tokens in", fmt.count(result.input_tokens)),
             ("tokens out", fmt.count(result.output_tokens)),
         ]
-    items = "".join(f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in facts)
-    return f'<dl class="facts">{items}</dl>'
+    items = "".join(f"<div><span>{text(name)}</span><b>{text(value)}</b></div>" for name, value in facts)
+    return f'<div class="facts">{items}</div>'
 
 
 def _section(section: fmt.Section, result: EvalResult) -> str:

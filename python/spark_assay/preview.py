@@ -24,7 +24,7 @@ _STYLE = """
 .assay .message pre{margin:2px 0 0;padding:8px 12px;border-left:3px solid var(--rule);background:none;color:inherit;
 white-space:pre-wrap;overflow-wrap:anywhere;font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .assay .request{margin:0;padding:14px 0;border-top:1px solid var(--rule)}
-"""
+""".replace(".assay ", ".assay.assay.assay ")
 
 
 class Preview:
