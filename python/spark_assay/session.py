@@ -23,8 +23,9 @@ PLUGIN = "assay.AssayPlugin"
 
 _JAR_VARIABLE = "ASSAY_JAR"
 _SPARK_REDACTION = "(?i)secret|password|token|access[.]?key"
-# Spark's own pattern misses spark.executorEnv.OPENAI_API_KEY and the like, which would stand in the event log.
-_KEY_REDACTION = r"(?i:executorEnv[.].*key|api[-_.]?key)"
+# Spark's own pattern misses spark.executorEnv.OPENAI_API_KEY and the like, and a model's headers, of which one may be
+# Authorization: both would stand in the event log.
+_KEY_REDACTION = r"(?i:executorEnv[.].*key|api[-_.]?key|spark[.]assay[.]model[.].*[.]headers[.])"
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
