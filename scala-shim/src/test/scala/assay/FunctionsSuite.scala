@@ -4,8 +4,7 @@ import org.apache.spark.sql.Row
 import org.apache.spark.sql.functions._
 import org.apache.spark.sql.types._
 
-/** The SQL functions: values, options in their three forms, NULLs, places where no operator can take them out, errors.
-  */
+/** The SQL functions: values, options in their three forms, NULLs, places where no operator can take them out, errors. */
 class FunctionsSuite extends SparkSuite {
 
   private lazy val path = java.nio.file.Files.createTempDirectory("assay-functions").resolve("t").toString

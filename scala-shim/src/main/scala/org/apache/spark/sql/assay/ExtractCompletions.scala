@@ -54,8 +54,7 @@ private[assay] object ExtractCompletions extends Rule[LogicalPlan] {
     case other => layers(other)
   }
 
-  /** Adds nodes below `node` until no call is left in it. Each round takes out what needs no call that is still there.
-    */
+  /** Adds nodes below `node` until no call is left in it. Each round takes out what needs no call that is still there. */
   private def layers(node: UnaryNode): LogicalPlan = {
     var current: UnaryNode = node
     while (current.expressions.exists(hasExtractableCall)) {

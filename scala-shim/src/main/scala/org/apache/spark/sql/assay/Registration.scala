@@ -6,8 +6,7 @@ import org.apache.spark.sql.SparkSessionExtensions
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.execution.{SparkPlan, SparkStrategy}
 
-/** Puts functions, rules and operators into a session. Applying it twice, by service file and by setting, does no harm.
-  */
+/** Puts functions, rules and operators into a session. Applying it twice, by service file and by setting, does no harm. */
 object Registration {
 
   private val registered =
