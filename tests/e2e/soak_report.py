@@ -1,0 +1,70 @@
+"""The measurements of scripts/soak as a page: soak_report.py LINES.jsonl SPARK COMMAND."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+TITLES = {
+    "counts": "Calls counted at the server",
+    "llmock": "Against llmock 0.2.2",
+    "llama.cpp": "Against llama.cpp's server with Gemma 3 270M",
+}
+
+
+def machine() -> str:
+    """The kind of machine: processor, cores and memory, and nothing that names it."""
+    info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    model = next((line.split(":", 1)[1].strip() for line in info.splitlines() if line.startswith("model name")), platform.machine())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB of memory, Linux {platform.machine()}"
+
+
+def title_of(name: str) -> tuple[str, str]:
+    """A test's name in words, and how the query was planned."""
+    words, _, how = name.removeprefix("test_").partition("[")
+    words = words.replace("_", " ")
+    return words[0].upper() + words[1:], how.rstrip("]")
+
+
+def main(lines: str, spark: str, command: str) -> None:
+    measured = [json.loads(line) for line in Path(lines).read_text(encoding="utf-8").splitlines()]
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    total = sum(line["seconds"] for line in measured)
+    print("# A million rows\n")
+    print(f"Written by `{command}` at commit {commit} on {date.today().isoformat()}, Spark {spark}, `local[2]`.")
+    print(f"Machine: {machine()}; Spark, the native library and the servers share it. {total / 60:.0f} minutes in all.")
+    for part, title in TITLES.items():
+        rows = [line for line in measured if line["part"] == part]
+        if not rows:
+            print(f"\n## {title}\n\nNot run: it could not be installed.")
+            continue
+        print(f"\n## {title}\n")
+        if part == "counts":
+            print("Chat requests that arrived while the query ran, and how many of them differed. Adaptive execution on and off.\n")
+            print("| query | plan | rows | requests | different | open at once | seconds | requests/s |")
+            print("|---|---|--:|--:|--:|--:|--:|--:|")
+            for line in rows:
+                name, how = title_of(line["what"])
+                rate = f"{line['calls'] / line['seconds']:,.0f}" if line["calls"] >= 10_000 else ""
+                print(
+                    f"| {name} | {how} | {line['rows']:,} | {line['calls']:,} | {line['distinct_requests']:,} "
+                    f"| {line['peak_in_flight']:,} | {line['seconds']:,.1f} | {rate} |"
+                )
+        else:
+            print("| run | rows | requests | seconds | requests/s |")
+            print("|---|--:|--:|--:|--:|")
+            for line in rows:
+                rate = line["calls"] / line["seconds"]
+                print(f"| {line['what']} | {line['rows']:,} | {line['calls']:,} | {line['seconds']:,.1f} | {rate:,.0f} |")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
