@@ -52,8 +52,7 @@ private final class CompletionIterator(
   private val bridge = NativeLibrary.bridge
   private val session = bridge.open(task.spec)
   private val writer = new BatchWriter(task.inputs.map(_.dataType))
-  private val inputs = MutableProjection.create(task.inputs, task.childOutput)
-  inputs.initialize(partition)
+  private val inputs = new NativeInputs(task.inputs, task.childOutput, partition)
   private val keep = UnsafeProjection.create(task.childOutput, task.childOutput)
   private val joined = new JoinedRow
   private val toOutput =
@@ -73,7 +72,7 @@ private final class CompletionIterator(
   private var heldBytes = 0L
   private var nextToLeave = 0L
 
-  private var batch: ResultBatch = _
+  private val batch = new ResultReader
   private var batchRow = 0
   private var closed = false
   private val reported = new Array[Long](Engine.counters.length)
@@ -108,7 +107,7 @@ private final class CompletionIterator(
   }
 
   private def available: Boolean =
-    if (task.ordered) held.contains(nextToLeave) else batch != null && batchRow < batch.rows
+    if (task.ordered) held.contains(nextToLeave) else batchRow < batch.rows
 
   /** Hands rows over while the window has room. */
   private def feed(): Unit = {
@@ -119,7 +118,7 @@ private final class CompletionIterator(
     var batchBytes = 0L
     while (hasRoom(limit) && batchBytes < task.batchBytes && rows.hasNext) {
       val row = rows.next()
-      writer.write(inputs(row))
+      writer.write(inputs(row), inputs.ordinals)
       val kept = keep(row).copy()
       waiting(pushed) = kept
       pushed += 1
@@ -137,13 +136,9 @@ private final class CompletionIterator(
   private def take(): Unit = {
     context.killTaskIfInterrupted()
     if (env.isStopped) throw new _root_.assay.AssayException("ASSAY_CANCELLED", "the application has stopped")
-    if (batch != null) {
-      batch.close()
-      batch = null
-    }
     val ipc = bridge.poll(session, CompletionIterator.PollMs, CompletionIterator.PollRows, task.batchBytes)
     if (ipc != null) {
-      batch = new ResultBatch(ipc)
+      batch.load(ipc)
       batchRow = 0
       finished += batch.rows
       if (task.ordered) {
@@ -180,7 +175,7 @@ private final class CompletionIterator(
     try report()
     finally {
       bridge.close(session)
-      if (batch != null) batch.close()
+      batch.close()
       writer.close()
     }
   }

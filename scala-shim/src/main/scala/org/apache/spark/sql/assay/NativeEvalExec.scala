@@ -2,12 +2,15 @@ package org.apache.spark.sql.assay
 
 import _root_.assay.{AssayConf, NativeLibrary}
 
+import org.apache.arrow.vector.Float8Vector
 import org.apache.spark.TaskContext
 import org.apache.spark.rdd.RDD
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.execution.{PartitioningPreservingUnaryExecNode, SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.execution.metric.{SQLMetric, SQLMetrics}
+import org.apache.spark.sql.types.DoubleType
+import org.apache.spark.unsafe.Platform
 
 /** Evaluates row functions over Arrow batches: one crossing to native code for thousands of rows. */
 private[assay] case class NativeEvalExec(
@@ -91,17 +94,10 @@ private final class NativeEvalIterator(
   private val bridge = NativeLibrary.bridge
   private val session = bridge.open(task.spec)
   private val writer = new BatchWriter(task.inputs.map(_.dataType))
-  private val inputs = MutableProjection.create(task.inputs, task.childOutput)
-  inputs.initialize(partition)
-  private val carry = UnsafeProjection.create(task.carried, task.childOutput)
-  private val joined = new JoinedRow
-  private val toOutput = UnsafeProjection.create(task.carried ++ task.results, task.carried ++ task.results)
-  private val carriesNothing = task.carried.isEmpty
-
-  private val kept = new Array[UnsafeRow](task.maxRows)
-  private var batch: ResultBatch = _
+  private val inputs = new NativeInputs(task.inputs, task.childOutput, partition)
+  private val reader = new ResultReader
+  private val output = if (task.results.forall(_.dataType == DoubleType)) new DoublesOutput(task) else new AnyOutput(task)
   private var position = 0
-  private val empty = InternalRow.empty
 
   private val outputRows = task.metrics("numOutputRows")
   private val batches = task.metrics("batches")
@@ -110,38 +106,37 @@ private final class NativeEvalIterator(
   context.addTaskCompletionListener[Unit](_ => close())
 
   override def hasNext: Boolean =
-    (batch != null && position < batch.rows) || (rows.hasNext && {
+    position < reader.rows || (rows.hasNext && {
       evaluate()
       true
     })
 
   override def next(): InternalRow = {
     if (!hasNext) throw new NoSuchElementException
-    val out = toOutput(joined(if (carriesNothing) empty else kept(position), batch.row(position)))
     position += 1
-    out
+    output.row(position - 1)
   }
 
   private def evaluate(): Unit = {
     context.killTaskIfInterrupted()
-    if (batch != null) batch.close()
-    batch = null
+    output.clear()
     var bytes = 0L
     var n = 0
-    while (n < task.maxRows && bytes < task.maxBytes && rows.hasNext) {
+    while (n < task.maxRows && math.max(bytes, writer.textBytes) < task.maxBytes && rows.hasNext) {
       val row = rows.next()
-      writer.write(inputs(row))
-      if (!carriesNothing) kept(n) = carry(row).copy()
-      bytes += (row match {
-        case unsafe: UnsafeRow => unsafe.getSizeInBytes
-        case _ => 64L
-      })
+      writer.write(inputs(row), inputs.ordinals)
+      output.keep(row)
+      row match {
+        case unsafe: UnsafeRow => bytes += unsafe.getSizeInBytes
+        case _ => bytes += 64
+      }
       n += 1
     }
     val start = System.nanoTime()
     val ipc = writer.flush(bridge.eval(session, _, _))
     nativeTime += System.nanoTime() - start
-    batch = new ResultBatch(ipc)
+    reader.load(ipc)
+    output.load(reader)
     position = 0
     outputRows += n
     batches += 1
@@ -149,8 +144,90 @@ private final class NativeEvalIterator(
 
   private def close(): Unit = {
     bridge.close(session)
-    if (batch != null) batch.close()
-    batch = null
+    reader.close()
     writer.close()
+  }
+}
+
+/** Keeps what is carried of the rows of a batch, and puts the results to it. */
+private sealed abstract class NativeEvalOutput {
+  def clear(): Unit
+  def keep(row: InternalRow): Unit
+  def load(results: ResultReader): Unit
+
+  /** Output row `i` of the batch, which the next call overwrites. */
+  def row(i: Int): UnsafeRow
+}
+
+/** Doubles have a fixed place in a row: it is kept with room for them, which is filled when they are there. */
+private final class DoublesOutput(task: NativeEvalTask) extends NativeEvalOutput {
+  private val carry =
+    UnsafeProjection.create(task.carried ++ task.results.map(r => Literal(null, r.dataType)), task.childOutput)
+  private val kept = if (task.carried.isEmpty) None else Some(new KeptRows(task.carried.length + task.results.length))
+  private val alone = carry(InternalRow.fromSeq(Seq.fill(task.childOutput.length)(null)))
+  private val columns = new Array[Float8Vector](task.results.length)
+  private val addresses = new Array[Long](task.results.length)
+  private val hasNulls = new Array[Boolean](task.results.length)
+
+  override def clear(): Unit = kept.foreach(_.clear())
+  override def keep(row: InternalRow): Unit = if (kept.isDefined) kept.get.add(carry(row))
+
+  override def load(results: ResultReader): Unit =
+    columns.indices.foreach { column =>
+      columns(column) = results.doubles(column)
+      addresses(column) = columns(column).getDataBufferAddress
+      hasNulls(column) = columns(column).getNullCount > 0
+    }
+
+  override def row(i: Int): UnsafeRow = {
+    val row = if (kept.isDefined) kept.get(i) else alone
+    var column = 0
+    while (column < columns.length) {
+      val field = task.carried.length + column
+      if (hasNulls(column) && columns(column).isNull(i)) row.setNullAt(field)
+      else row.setDouble(field, Platform.getDouble(null, addresses(column) + 8L * i))
+      column += 1
+    }
+    row
+  }
+}
+
+private final class AnyOutput(task: NativeEvalTask) extends NativeEvalOutput {
+  private val carry = UnsafeProjection.create(task.carried, task.childOutput)
+  private val kept = new KeptRows(task.carried.length)
+  private val joined = new JoinedRow
+  private val join = UnsafeProjection.create(task.carried ++ task.results, task.carried ++ task.results)
+  private var results: ResultReader = _
+
+  override def clear(): Unit = kept.clear()
+  override def keep(row: InternalRow): Unit = kept.add(carry(row))
+  override def load(results: ResultReader): Unit = this.results = results
+  override def row(i: Int): UnsafeRow = join(joined(kept(i), results.row(i)))
+}
+
+/** Copies of rows, one after the other in memory that is used again. */
+private final class KeptRows(fields: Int) {
+  private var bytes = new Array[Byte](1 << 16)
+  private var ends = new Array[Int](1 << 10)
+  private var count = 0
+  private val view = new UnsafeRow(fields)
+
+  def clear(): Unit = count = 0
+
+  def add(row: UnsafeRow): Unit = {
+    val start = if (count == 0) 0 else ends(count - 1)
+    val end = Math.addExact(start, row.getSizeInBytes)
+    if (end > bytes.length) bytes = java.util.Arrays.copyOf(bytes, math.min(end * 2L, Int.MaxValue - 15).toInt.max(end))
+    if (count == ends.length) ends = java.util.Arrays.copyOf(ends, count * 2)
+    row.writeToMemory(bytes, Platform.BYTE_ARRAY_OFFSET + start)
+    ends(count) = end
+    count += 1
+  }
+
+  /** Row `i`, until the next call. */
+  def apply(i: Int): UnsafeRow = {
+    val start = if (i == 0) 0 else ends(i - 1)
+    view.pointTo(bytes, Platform.BYTE_ARRAY_OFFSET + start, ends(i) - start)
+    view
   }
 }

@@ -131,11 +131,12 @@ private final class RowEvaluator(call: NativeCall, arguments: Seq[Expression], d
     }
     try {
       writer.write(argumentRow)
-      val batch = new ResultBatch(writer.flush(bridge.eval(handle, _, _)))
+      val result = new ResultReader
       try {
-        val row = batch.row(0)
+        result.load(writer.flush(bridge.eval(handle, _, _)))
+        val row = result.row(0)
         if (row.isNullAt(0)) null else InternalRow.copyValue(row.get(0, dataType))
-      } finally batch.close()
+      } finally result.close()
     } finally if (open.isEmpty) close((handle, writer))
   }
 
