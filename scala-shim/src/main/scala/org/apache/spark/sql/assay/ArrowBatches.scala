@@ -14,7 +14,7 @@ import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression, UnsafeP
 import org.apache.spark.sql.execution.arrow.ArrowWriter
 import org.apache.spark.sql.types.{DataType, StructField, StructType}
 import org.apache.spark.sql.util.ArrowUtils
-import org.apache.spark.sql.vectorized.{ArrowColumnVector, ColumnarBatch, ColumnVector}
+import org.apache.spark.sql.vectorized.{ArrowColumnVector, ColumnVector, ColumnarBatch}
 import org.apache.spark.unsafe.Platform
 
 /** Where the inputs of native code stand: in the child's row itself if all are its columns, else in a projection of it. */
@@ -195,10 +195,9 @@ private final class DirectChannel extends WritableByteChannel {
   override def close(): Unit = ()
 }
 
-/**
- * The batches that one native session gives back, one after the other. They have one schema, so the vectors are made once.
- * Rows are views: copy what must outlive the next [[load]] or [[close]].
- */
+/** The batches that one native session gives back, one after the other. They have one schema, so the vectors are made once.
+  * Rows are views: copy what must outlive the next [[load]] or [[close]].
+  */
 private[assay] final class ResultReader extends AutoCloseable {
   private val allocator = ArrowUtils.rootAllocator.newChildAllocator("assay rows from native code", 0, Long.MaxValue)
   private var root: VectorSchemaRoot = _

@@ -96,7 +96,8 @@ private final class NativeEvalIterator(
   private val writer = new BatchWriter(task.inputs.map(_.dataType))
   private val inputs = new NativeInputs(task.inputs, task.childOutput, partition)
   private val reader = new ResultReader
-  private val output = if (task.results.forall(_.dataType == DoubleType)) new DoublesOutput(task) else new AnyOutput(task)
+  private val output =
+    if (task.results.forall(_.dataType == DoubleType)) new DoublesOutput(task) else new AnyOutput(task)
   private var position = 0
 
   private val outputRows = task.metrics("numOutputRows")
@@ -164,7 +165,8 @@ private final class DoublesOutput(task: NativeEvalTask) extends NativeEvalOutput
   private val carry =
     UnsafeProjection.create(task.carried ++ task.results.map(r => Literal(null, r.dataType)), task.childOutput)
   private val kept = if (task.carried.isEmpty) None else Some(new KeptRows(task.carried.length + task.results.length))
-  private val alone = carry(InternalRow.fromSeq(Seq.fill(task.childOutput.length)(null)))
+  // Only where nothing is carried: a column that cannot be NULL is not read from a row of NULLs.
+  private lazy val alone = carry(InternalRow.empty)
   private val columns = new Array[Float8Vector](task.results.length)
   private val addresses = new Array[Long](task.results.length)
   private val hasNulls = new Array[Boolean](task.results.length)
