@@ -15,6 +15,7 @@ import signal
 import string
 import time
 import urllib.parse
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def questions() -> list[dict[str, Any]]:
     if shared.is_file():
         lines = shared.read_text(encoding="utf-8").splitlines()[:ROWS]
         return [json.loads(line) for line in lines]
-    print(f"\nno {shared}: with the questions of examples/data instead")
+    warnings.warn(f"no {shared}: with the questions of examples/data instead", stacklevel=2)
     own = (ROOT / "examples" / "data" / "questions.jsonl").read_text(encoding="utf-8").splitlines()[:ROWS]
     rows = [json.loads(line) for line in own]
     return [{"id": i, "input": row["question"], "references": row["answers"]} for i, row in enumerate(rows)]
@@ -295,14 +296,14 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         shutil.rmtree(folder)  # The weights stay nowhere.
 
 
-EXAMPLES = "Q: What is the capital of France?\nA: Paris\nQ: On which continent is Kenya?\nA: Africa\nQ: {{ question }}\nA:"
+EXAMPLES = "Q: What is the capital of France?\nA: Paris\nQ: {{ question }}\nA:"
 
 
 def test_a_real_model_answers(
     spark: SparkSession, llama: str, configure: Callable[..., None], questions: Path, soak: Soak
 ) -> None:
     assert urllib.parse.urlparse(llama).hostname == "127.0.0.1"
-    configure("gemma", llama, served="gemma", max_concurrency=4, timeout_ms=120_000)
+    configure("gemma", llama, served="gemma", max_concurrency=2, timeout_ms=120_000)
     spark.read.schema("id STRING, question STRING, answers ARRAY<STRING>").json(str(questions)).limit(50).repartition(
         2
     ).createOrReplaceTempView("fifty")
@@ -310,9 +311,9 @@ def test_a_real_model_answers(
     begun = time.monotonic()
     rows = spark.sql(
         f"SELECT id, r.*, llm_contains(r.text, answers) AS score FROM (SELECT id, answers, llm_complete('gemma', {prompt}, "
-        "named_struct('temperature', 0.0D, 'max_tokens', 16, 'stop', array('?', '\\n'), 'seed', 1)) AS r FROM fifty)"
+        "named_struct('temperature', 0.0D, 'max_tokens', 12, 'stop', array('?', '\\n'), 'seed', 1)) AS r FROM fifty)"
     ).collect()
-    soak.add("llama.cpp", "50 questions, at most 16 tokens", rows=50, seconds=time.monotonic() - begun, calls=sum(r.attempts for r in rows))
+    soak.add("llama.cpp", "50 questions, at most 12 tokens", rows=50, seconds=time.monotonic() - begun, calls=sum(r.attempts for r in rows))
     counts = collections.Counter(row.status for row in rows)
     print(f"\nstatuses {dict(counts)}; first answers: {[(row.text or row.partial_text) for row in rows[:3]]}")
     assert len(rows) == 50
@@ -323,8 +324,8 @@ def test_a_real_model_answers(
         assert (row.text is None) == (row.status == "truncated")
         assert row.text if row.status == "ok" else row.partial_text
         assert (row.score is None) == (row.text is None)
-        assert row.input_tokens > 20
-        assert 1 <= row.output_tokens <= 16
+        assert row.input_tokens > 15
+        assert 1 <= row.output_tokens <= 12
         assert row.latency_ms > 0
         assert row.model_answered
 

@@ -34,7 +34,7 @@ def server(testkit_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> It
             row = {"question": f"What is item {i}?", "answers": [f"Item {i}"], "category": str(i % 10)}
             file.write(json.dumps(row) + "\n")
     server = Testkit.start(
-        testkit_binary, folder, "--answers", str(key), "--model", f"sim={ACCURACY}", "--ledger-limit", "0"
+        testkit_binary, folder, "--answers", str(key), "--model", f"sim={ACCURACY}", "--ledger-limit", "0", "--latency", "5ms"
     )
     yield server
     server.stop()

@@ -1,8 +1,11 @@
 -- Metrics, with their options in the three forms. ANSI mode is on: a MAP holds texts, a STRUCT and JSON hold any types.
 
 -- rows:
---   true
-SELECT current_setting AS ansi FROM (SELECT CAST(1 AS BOOLEAN) AS current_setting);
+--   spark.sql.ansi.enabled | true
+SET spark.sql.ansi.enabled;
+
+-- error: DATATYPE_MISMATCH.CREATE_MAP_VALUE_DIFF_TYPES
+SELECT llm_contains('a', 'b', map('normalize', array('none'), 'case_sensitive', false)) FROM range(1);
 
 -- plan: NativeEval
 -- rows:
