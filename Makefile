@@ -32,7 +32,7 @@ wheel: build ## Build the Python wheel with the jar inside, into dist/
 format: ## Format the sources of the three languages
 	cargo fmt --all
 	scripts/sbt --error scalafmtAll scalafmtSbt
-	.build/venv-lint/bin/ruff format python examples scripts tests
+	.build/venv-lint/bin/ruff format python examples scripts tests benchmarks
 
 clean: ## Remove what was built
 	cargo clean

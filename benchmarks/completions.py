@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 
 import server
+import spark_assay as assay
 from machine import peak_rss_mb, timed
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from session import jvm_pid, open_session, peak_heap_mb
-
-import spark_assay as assay
 from spark_assay import functions as fn
 
 # The number makes every prompt of every run another, so that no cache can answer.
@@ -60,7 +59,7 @@ def main() -> None:
         for n in sizes if round_ else sizes[:1]:
             number += 1
             before, ceiling = testkit.calls(), None
-            run = timed(jvm_pid(spark), lambda: scored(frames[n], f"{options['label']}-{number}"))
+            run = timed(jvm_pid(spark), lambda n=n, number=number: scored(frames[n], f"{options['label']}-{number}"))
             calls = testkit.calls() - before
             if options.get("load") and n == sizes[0]:
                 ceiling = testkit.ceiling(options["load"], options["concurrency"])

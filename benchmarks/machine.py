@@ -66,7 +66,10 @@ def describe() -> dict[str, str]:
         platform.machine(),
     )
     memory = int(Path("/proc/meminfo").read_text().split()[1]) / 1024 / 1024
-    git = lambda *args: subprocess.run(["git", *args], capture_output=True, text=True).stdout.strip()
+
+    def git(*args):
+        return subprocess.run(["git", *args], capture_output=True, text=True).stdout.strip()
+
     java = subprocess.run(["java", "-version"], capture_output=True, text=True).stderr.splitlines()[0]
     return {
         "machine": f"{len(os.sched_getaffinity(0))} cores ({cpu}), {memory:.0f} GB, Linux {platform.release()}",

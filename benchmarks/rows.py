@@ -14,12 +14,11 @@ from collections import Counter
 from pathlib import Path
 
 import pandas as pd
+import spark_assay as assay
 from machine import timed
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from session import jvm_pid, open_session
-
-import spark_assay as assay
 
 
 def python_token_f1(predictions: pd.Series, references: pd.Series) -> pd.Series:
@@ -38,7 +37,7 @@ def python_token_f1(predictions: pd.Series, references: pd.Series) -> pd.Series:
         precision, recall = common / len(p), common / len(r)
         return 2 * precision * recall / (precision + recall)
 
-    return pd.Series([f1(p, r) for p, r in zip(predictions, references)])
+    return pd.Series([f1(p, r) for p, r in zip(predictions, references, strict=False)])
 
 
 def contenders() -> dict[str, Column]:
@@ -78,7 +77,8 @@ def main() -> None:
     stored = pairs(spark, options["kernel"], options["rows"])
     cached = spark.read.parquet(*stored.inputFiles()).cache()
     rows = stored.count()
-    assert rows == options["rows"] and cached.count() == rows
+    assert rows == options["rows"]
+    assert cached.count() == rows
     forms = {"Parquet": stored, "cached": cached}
     scores = contenders()
 

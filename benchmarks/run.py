@@ -27,14 +27,20 @@ def python(interpreter: str, script: str, options: dict, **env: str) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="scripts/bench", description="Benchmarks; docs/benchmarks.md says what they mean.")
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description="Benchmarks; docs/benchmarks.md says what they mean."
+    )
     parser.add_argument("--parts", default="rows,completions,peer", help="which parts to run (default: %(default)s)")
     parser.add_argument("--rows", type=int, default=2_000_000, help="pairs for the metrics (default: %(default)s)")
-    parser.add_argument("--completions", default="20000,100000", help="sizes of the runs of model calls (default: %(default)s)")
+    parser.add_argument(
+        "--completions", default="20000,100000", help="sizes of the runs of model calls (default: %(default)s)"
+    )
     parser.add_argument("--peer-rows", type=int, default=2_000, help="rows for spark-llm-eval (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each contender (default: %(default)s)")
     parser.add_argument("--peer-rounds", type=int, default=2, help="runs of spark-llm-eval (default: %(default)s)")
-    parser.add_argument("--concurrency", type=int, default=512, help="maxConcurrency of the model (default: %(default)s)")
+    parser.add_argument(
+        "--concurrency", type=int, default=512, help="maxConcurrency of the model (default: %(default)s)"
+    )
     parser.add_argument("--latency", type=int, default=50, help="the server's latency in ms (default: %(default)s)")
     parser.add_argument("--write", metavar="FILE", help="also write the report there, for instance docs/benchmarks.md")
     for tool in ("kernel", "testkit", "load", "spark-python", "peer-python"):
@@ -59,7 +65,9 @@ def main() -> None:
                 for form in ("default", "best"):
                     options = {"url": testkit.url, "rows": args.peer_rows, "rounds": args.peer_rounds, "form": form}
                     options["label"] = form
-                    results[f"peer {form}"] = python(args.peer_python, "peer.py", options, PYSPARK_PYTHON=args.peer_python)
+                    results[f"peer {form}"] = python(
+                        args.peer_python, "peer.py", options, PYSPARK_PYTHON=args.peer_python
+                    )
     results["load after"] = machine.describe()["load"]
     Path(".build/bench/results.json").write_text(json.dumps(results, indent=1))
     text = report.render(results)

@@ -6,8 +6,8 @@ import json
 import re
 import subprocess
 import urllib.request
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 MODEL = "bench"

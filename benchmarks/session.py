@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pyspark.sql import SparkSession
-
 import spark_assay as assay
+from pyspark.sql import SparkSession
 
 
 def open_session(name: str, cores: int = 2, **conf: str) -> SparkSession:

@@ -39,7 +39,8 @@ font-variant-numeric:tabular-nums lining-nums;text-align:left;overflow-wrap:anyw
 .assay .facts>div{{display:flex;flex-direction:column-reverse}}
 .assay .facts span{{font-size:12px;color:var(--soft)}}
 .assay .facts b{{font-size:19px;line-height:1.3;font-weight:550}}
-.assay table{{border-collapse:collapse;table-layout:auto;width:100%;margin:0;font-size:14px;border:0;background:none;color:inherit}}
+.assay table{{border-collapse:collapse;table-layout:auto;width:100%;
+margin:0;font-size:14px;border:0;background:none;color:inherit}}
 .assay tr,.assay tbody tr:nth-child(n),.assay tbody tr:hover{{background:none;text-align:left;padding:0}}
 .assay th,.assay td{{padding:0 14px 0 0;height:28px;text-align:left;font-weight:400;border:0;vertical-align:middle;
 white-space:normal;max-width:none;background:none;color:inherit}}

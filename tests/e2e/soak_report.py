@@ -20,7 +20,10 @@ TITLES = {
 def machine() -> str:
     """The kind of machine: processor, cores and memory, and nothing that names it."""
     info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    model = next((line.split(":", 1)[1].strip() for line in info.splitlines() if line.startswith("model name")), platform.machine())
+    model = next(
+        (line.split(":", 1)[1].strip() for line in info.splitlines() if line.startswith("model name")),
+        platform.machine(),
+    )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB of memory, Linux {platform.machine()}"
 
@@ -48,7 +51,9 @@ def main(lines: str, spark: str, command: str) -> None:
             continue
         print(f"\n## {title}\n")
         if part == "counts":
-            print("Chat requests that arrived while the query ran, and how many of them differed. Adaptive execution on and off.\n")
+            print(
+                "Chat requests that arrived while the query ran, and how many of them differed. Adaptive execution on and off.\n"
+            )
             print("| query | plan | rows | requests | different | open at once | seconds | requests/s |")
             print("|---|---|--:|--:|--:|--:|--:|--:|")
             for line in rows:
@@ -63,7 +68,9 @@ def main(lines: str, spark: str, command: str) -> None:
             print("|---|--:|--:|--:|--:|")
             for line in rows:
                 rate = line["calls"] / line["seconds"]
-                print(f"| {line['what']} | {line['rows']:,} | {line['calls']:,} | {line['seconds']:,.1f} | {rate:,.0f} |")
+                print(
+                    f"| {line['what']} | {line['rows']:,} | {line['calls']:,} | {line['seconds']:,.1f} | {rate:,.0f} |"
+                )
 
 
 if __name__ == "__main__":

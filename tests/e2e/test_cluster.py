@@ -66,7 +66,9 @@ def executors(program: Program) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def run(installation: Installation, jar: Path, testkit_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def run(
+    installation: Installation, jar: Path, testkit_binary: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Run]:
     folder = tmp_path_factory.mktemp("cluster")
     questions = folder / "questions.jsonl"
     with questions.open("w", encoding="utf-8") as file:
@@ -101,8 +103,12 @@ def run(installation: Installation, jar: Path, testkit_binary: Path, tmp_path_fa
     }
     known = set(installation.executor_logs())
     program = installation.start(
-        "spark-submit", [APPS / "cluster_app.py", server.root, questions, results],
-        folder=folder, name="cluster", master=LOCAL_CLUSTER, conf=conf,
+        "spark-submit",
+        [APPS / "cluster_app.py", server.root, questions, results],
+        folder=folder,
+        name="cluster",
+        master=LOCAL_CLUSTER,
+        conf=conf,
     )
     try:
         program.line("kill an executor now", within=180)
@@ -115,7 +121,7 @@ def run(installation: Installation, jar: Path, testkit_binary: Path, tmp_path_fa
     finally:
         program.stop()
         server.stop()
-    yield Run(
+    return Run(
         outcome=json.loads(results.read_text(encoding="utf-8")),
         program=program,
         library=library,

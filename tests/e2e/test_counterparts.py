@@ -65,7 +65,8 @@ class LLMock:
         self._starts += 1
         self.program = Program(
             [*self._command, "--port", str(self.port), "--response-style", "echo", "--log-level", "info"],
-            folder=self._folder, name=f"llmock-{self._starts}",
+            folder=self._folder,
+            name=f"llmock-{self._starts}",
         )
         self.port = int(self.program.line(r"Uvicorn running on http://127\.0\.0\.1:(\d+)", within=60)[1])
         self.root = f"http://127.0.0.1:{self.port}"
@@ -158,7 +159,12 @@ SCORES = """SELECT id, r.status, r.text, r.attempts, r.error, llm_token_f1(r.tex
 def scored(spark: SparkSession, frame: DataFrame, name: str = "llmock", after: int | None = None) -> list[Row]:
     """Asks and scores; `after` repartitions between the two."""
     asked = frame.withColumn(
-        "r", F.call_function("llm_complete", F.lit(name), F.call_function("llm_prompt", F.lit(TEMPLATE), F.struct("id", "input", "references")))
+        "r",
+        F.call_function(
+            "llm_complete",
+            F.lit(name),
+            F.call_function("llm_prompt", F.lit(TEMPLATE), F.struct("id", "input", "references")),
+        ),
     )
     (asked.repartition(after) if after else asked).createOrReplaceTempView("asked")
     return spark.sql(SCORES).collect()
@@ -180,8 +186,13 @@ def check_own_answers(rows: list[Row]) -> None:
 
 @pytest.mark.parametrize(("partitions", "after"), [(2, None), (7, None), (32, None), (7, 3)])
 def test_every_row_is_scored_by_its_own_answer(
-    spark: SparkSession, llmock: LLMock, data: DataFrame, configure: Callable[..., None], soak: Soak,
-    partitions: int, after: int | None,
+    spark: SparkSession,
+    llmock: LLMock,
+    data: DataFrame,
+    configure: Callable[..., None],
+    soak: Soak,
+    partitions: int,
+    after: int | None,
 ) -> None:
     configure("llmock", f"{llmock.root}/v1", max_concurrency=64)
     llmock.reset()
@@ -189,8 +200,11 @@ def test_every_row_is_scored_by_its_own_answer(
     begun = time.monotonic()
     rows = scored(spark, data.repartition(partitions), after=after)
     soak.add(
-        "llmock", f"own answers, {partitions} partitions" + (f", repartition({after}) after the calls" if after else ""),
-        rows=n, seconds=time.monotonic() - begun, calls=sum(row.attempts for row in rows),
+        "llmock",
+        f"own answers, {partitions} partitions" + (f", repartition({after}) after the calls" if after else ""),
+        rows=n,
+        seconds=time.monotonic() - begun,
+        calls=sum(row.attempts for row in rows),
     )
     assert len(rows) == n
     assert collections.Counter(row.status for row in rows) == {"ok": n}
@@ -238,7 +252,8 @@ def test_evaluate_reports_what_failed(
     configure("llmock", f"{llmock.root}/v1", max_concurrency=64, max_retries=0)
     llmock.reset()
     llmock.scenario(
-        {"type": "fail", "status": 429, "times": 30}, {"type": "fail", "status": 500, "times": 20},
+        {"type": "fail", "status": 429, "times": 30},
+        {"type": "fail", "status": 500, "times": 20},
         {"type": "fail", "status": 400, "times": 10},
     )
     n = len(questions())
@@ -313,7 +328,13 @@ def test_a_real_model_answers(
         f"SELECT id, r.*, llm_contains(r.text, answers) AS score FROM (SELECT id, answers, llm_complete('gemma', {prompt}, "
         "named_struct('temperature', 0.0D, 'max_tokens', 12, 'stop', array('?', '\\n'), 'seed', 1)) AS r FROM fifty)"
     ).collect()
-    soak.add("llama.cpp", "50 questions, at most 12 tokens", rows=50, seconds=time.monotonic() - begun, calls=sum(r.attempts for r in rows))
+    soak.add(
+        "llama.cpp",
+        "50 questions, at most 12 tokens",
+        rows=50,
+        seconds=time.monotonic() - begun,
+        calls=sum(r.attempts for r in rows),
+    )
     counts = collections.Counter(row.status for row in rows)
     print(f"\nstatuses {dict(counts)}; first answers: {[(row.text or row.partial_text) for row in rows[:3]]}")
     assert len(rows) == 50

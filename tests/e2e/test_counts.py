@@ -34,7 +34,16 @@ def server(testkit_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> It
             row = {"question": f"What is item {i}?", "answers": [f"Item {i}"], "category": str(i % 10)}
             file.write(json.dumps(row) + "\n")
     server = Testkit.start(
-        testkit_binary, folder, "--answers", str(key), "--model", f"sim={ACCURACY}", "--ledger-limit", "0", "--latency", "5ms"
+        testkit_binary,
+        folder,
+        "--answers",
+        str(key),
+        "--model",
+        f"sim={ACCURACY}",
+        "--ledger-limit",
+        "0",
+        "--latency",
+        "5ms",
     )
     yield server
     server.stop()
@@ -66,7 +75,9 @@ def sql(request: pytest.FixtureRequest, tables: SparkSession) -> Iterator[Callab
 
 
 @pytest.fixture
-def paid(server: Testkit, soak: Soak, request: pytest.FixtureRequest) -> Callable[..., contextlib.AbstractContextManager]:
+def paid(
+    server: Testkit, soak: Soak, request: pytest.FixtureRequest
+) -> Callable[..., contextlib.AbstractContextManager]:
     """Counts the calls of a block, says how long it took, and checks that nobody was asked the same twice."""
 
     @contextlib.contextmanager
@@ -77,8 +88,13 @@ def paid(server: Testkit, soak: Soak, request: pytest.FixtureRequest) -> Callabl
             seconds = time.monotonic() - begun
         assert calls.answered == calls.requests
         soak.add(
-            "counts", request.node.name, rows=rows, seconds=seconds, calls=calls.requests,
-            distinct_requests=calls.distinct_keys, peak_in_flight=calls.peak_in_flight,
+            "counts",
+            request.node.name,
+            rows=rows,
+            seconds=seconds,
+            calls=calls.requests,
+            distinct_requests=calls.distinct_keys,
+            peak_in_flight=calls.peak_in_flight,
         )
 
     return count
@@ -145,7 +161,9 @@ def test_where_asks_for_the_rows_it_keeps(sql, paid) -> None:
 
 def test_a_filter_above_the_call_asks_for_the_rows_it_keeps(sql, paid) -> None:
     with paid(MANY) as calls:
-        rows = sql(f"SELECT * FROM (SELECT *, {CALL} AS r FROM many) WHERE category = 'x' AND r.status = 'ok'").collect()
+        rows = sql(
+            f"SELECT * FROM (SELECT *, {CALL} AS r FROM many) WHERE category = 'x' AND r.status = 'ok'"
+        ).collect()
     assert len(rows) == MANY // 1000
     assert calls.requests == calls.distinct_keys == MANY // 1000
 

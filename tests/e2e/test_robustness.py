@@ -47,7 +47,9 @@ def add_model(spark: SparkSession) -> Iterator[Callable[..., str]]:
 
 
 def asked(spark: SparkSession, name: str, n: int, partitions: int = 4) -> DataFrame:
-    return spark.range(0, n, 1, partitions).selectExpr("id", f"llm_complete('{name}', concat('What is ', id, '?')) AS r")
+    return spark.range(0, n, 1, partitions).selectExpr(
+        "id", f"llm_complete('{name}', concat('What is ', id, '?')) AS r"
+    )
 
 
 def statuses(rows: list[Row]) -> dict[str, int]:
@@ -266,8 +268,16 @@ def test_no_status_fails_a_job_and_none_is_lost(
     )
     rows = sorted(asked(spark, name, 8, partitions=1).collect(), key=lambda row: row.id)
     assert sorted(row.r.status for row in rows) == sorted(
-        ["invalid_request", "content_filtered", "auth_failed", "invalid_request", "quota_exhausted", "rate_limited",
-         "server_error", "ok"]
+        [
+            "invalid_request",
+            "content_filtered",
+            "auth_failed",
+            "invalid_request",
+            "quota_exhausted",
+            "rate_limited",
+            "server_error",
+            "ok",
+        ]
     )
     assert not any("What is it" in row.r.error.message for row in rows if row.r.error)
 
@@ -294,7 +304,9 @@ def test_stopping_the_session_ends_what_is_under_way(
     assert out.count("a new session answers 5 rows") == 2
 
 
-def test_threads_of_the_runtime_do_not_pile_up(spark: SparkSession, start_testkit: Callable[..., Testkit], add_model: Callable[..., str]) -> None:
+def test_threads_of_the_runtime_do_not_pile_up(
+    spark: SparkSession, start_testkit: Callable[..., Testkit], add_model: Callable[..., str]
+) -> None:
     server = start_testkit()
     name = add_model(server.url)
     pid = spark.sparkContext._jvm.java.lang.ProcessHandle.current().pid()

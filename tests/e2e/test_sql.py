@@ -53,7 +53,10 @@ MODES = {
 
 @pytest.fixture(scope="module", params=list(MODES))
 def submitted(
-    request: pytest.FixtureRequest, installation: Installation, testkit: Testkit, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    installation: Installation,
+    testkit: Testkit,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Any]:
     """All statements, run by `spark.sql` in one spark-submit."""
     master, conf = MODES[request.param]
@@ -149,8 +152,13 @@ def test_spark_sql_stops_at_an_error_and_names_the_condition(
 
 def test_the_format_of_sql_files_is_read(tmp_path: Path) -> None:
     file = tmp_path / "x.sql"
-    file.write_text("-- A note.\n-- plan: A B\n-- calls: 2\n-- rows:\n--   1 | x\nSELECT\n  1;\n\n-- error: E\nSELECT 2;\n")
+    file.write_text(
+        "-- A note.\n-- plan: A B\n-- calls: 2\n-- rows:\n--   1 | x\nSELECT\n  1;\n\n-- error: E\nSELECT 2;\n"
+    )
     first, second = sqlfiles.read(file)
     assert (first.text, first.plan, first.calls, first.rows) == ("SELECT\n  1", ["A", "B"], 2, [["1", "x"]])
     assert (second.text, second.error, second.rows) == ("SELECT 2", "E", None)
-    assert json.dumps([sqlfiles.shown(v) for v in (None, True, 0.5, ["a"], [1.0])]) == '["NULL", "true", "0.5", "[\\"a\\"]", "[1.0]"]'
+    assert (
+        json.dumps([sqlfiles.shown(v) for v in (None, True, 0.5, ["a"], [1.0])])
+        == '["NULL", "true", "0.5", "[\\"a\\"]", "[1.0]"]'
+    )

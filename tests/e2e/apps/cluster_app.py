@@ -21,7 +21,9 @@ def faults(server, **body):
 
 def main(server, questions, results):
     spark = SparkSession.builder.getOrCreate()
-    spark.read.schema("id INT, question STRING, answer STRING").json(questions).repartition(4).createOrReplaceTempView("q")
+    spark.read.schema("id INT, question STRING, answer STRING").json(questions).repartition(4).createOrReplaceTempView(
+        "q"
+    )
     outcome = {}
 
     def statuses(name, where):
@@ -34,7 +36,9 @@ def main(server, questions, results):
 
     # A server that sends the request back in its error, and one whose answer is no JSON.
     echoed = spark.sql("SELECT first(question) FROM q WHERE id = 1").head()[0]
-    error = json.dumps({"error": {"message": f"bad request: {echoed}", "type": "invalid_request_error", "code": echoed}})
+    error = json.dumps(
+        {"error": {"message": f"bad request: {echoed}", "type": "invalid_request_error", "code": echoed}}
+    )
     faults(server, next=[{"status": 400, "body": error}, {"status": 200, "body": f"no json: {echoed}"}] * 5)
     statuses("once", "id < 10")
 

@@ -12,11 +12,10 @@ import sys
 import traceback
 import urllib.request
 
+import spark_assay as assay
 from pyspark.errors import PySparkException
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
-
-import spark_assay as assay
 from spark_assay import functions as fn
 
 QUESTIONS = [
@@ -73,7 +72,9 @@ def case_sql(c: Client) -> None:
         "FROM VALUES ('Paris'), ('London') AS v(p)"
     ).first()
     assert row == Row(e=0.5, x="Paris!"), row
-    rows = c.spark.sql("SELECT id, llm_complete('m', concat('What is the capital of Peru', id, '?')) AS r FROM range(3)")
+    rows = c.spark.sql(
+        "SELECT id, llm_complete('m', concat('What is the capital of Peru', id, '?')) AS r FROM range(3)"
+    )
     got = []
     assert c.calls(lambda: got.extend(rows.collect())) == 3
     assert [r.r.status for r in got] == ["ok"] * 3
@@ -106,7 +107,7 @@ def case_only_the_rows_that_are_wanted(c: Client) -> None:
 def case_options_of_mixed_types(c: Client) -> None:
     struct = "named_struct('temperature', 0.2D, 'max_tokens', 20, 'stop', array('END'), 'seed', 7)"
     mapped = "map('temperature', '0.2', 'max_tokens', '20', 'stop', '[\"END\"]', 'seed', '7')"
-    text = "'{\"temperature\": 0.2, \"max_tokens\": 20, \"stop\": [\"END\"], \"seed\": 7}'"
+    text = '\'{"temperature": 0.2, "max_tokens": 20, "stop": ["END"], "seed": 7}\''
     keys = {c.spark.sql(f"SELECT llm_request_key('m', 'x', {o})").first()[0] for o in (struct, mapped, text)}
     python = fn.llm_request_key("m", F.lit("x"), temperature=0.2, max_tokens=20, stop=["END"], seed=7)
     keys.add(c.spark.range(1).select(python).first()[0])
@@ -130,7 +131,12 @@ def case_evaluate_a_model(c: Client) -> None:
     result = []
     evaluate = lambda: result.append(  # noqa: E731
         assay.evaluate(
-            c.df, model="m", prompt="{{ question }}", reference="answers", key="id", metrics=["exact_match"],
+            c.df,
+            model="m",
+            prompt="{{ question }}",
+            reference="answers",
+            key="id",
+            metrics=["exact_match"],
             options={"temperature": 0.0, "seed": 1, "stop": ["END"]},
         )
     )
@@ -147,7 +153,11 @@ def case_evaluate_a_model(c: Client) -> None:
 def case_errors_keep_their_condition(c: Client) -> None:
     for text, condition, says in (
         ("SELECT llm_complete('mm', 'x')", "ASSAY_UNKNOWN_MODEL", "did you mean 'm'?"),
-        ("SELECT llm_token_f1('a', 'b', named_struct('variantt', 'x'))", "ASSAY_UNKNOWN_OPTION", "did you mean 'variant'?"),
+        (
+            "SELECT llm_token_f1('a', 'b', named_struct('variantt', 'x'))",
+            "ASSAY_UNKNOWN_OPTION",
+            "did you mean 'variant'?",
+        ),
         ("SELECT llm_prompt('{{ q', struct(1 AS q))", "ASSAY_TEMPLATE_SYNTAX", ""),
         ("SELECT transform(array('a'), x -> llm_complete('m', x))", "ASSAY_CALL_NOT_ALLOWED", "a lambda function"),
     ):

@@ -1,6 +1,6 @@
 """Stops a session while calls are under way, looks at the server, and goes on with a new session: twice.
 
-    spark-submit --jars JAR stop_session.py SERVER
+spark-submit --jars JAR stop_session.py SERVER
 """
 
 import json

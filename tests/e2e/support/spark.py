@@ -33,8 +33,7 @@ class Installation:
         """What every Spark of the tests is started with: small, on the loopback interface, files in `folder`."""
         options = (
             # These programs are short: compiling their code well would take longer than they run.
-            "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
-            f"-Djava.io.tmpdir={folder / 'tmp'} -Dderby.system.home={folder}"
+            f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Djava.io.tmpdir={folder / 'tmp'} -Dderby.system.home={folder}"
         )
         return {
             "spark.ui.enabled": "false",

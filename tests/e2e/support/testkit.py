@@ -45,7 +45,9 @@ class Testkit:
 
     @classmethod
     def start(cls, binary: Path, folder: Path, *arguments: str, name: str = "testkit") -> Testkit:
-        program = Program([binary, "--port", "0", "--exit-with-parent", *arguments], folder=folder, name=name, stdin=True)
+        program = Program(
+            [binary, "--port", "0", "--exit-with-parent", *arguments], folder=folder, name=name, stdin=True
+        )
         try:
             return cls(program.line(r"listening on (http\S+)", within=60)[1], program)
         except BaseException:
