@@ -88,7 +88,8 @@ def case_call_function(c: Client) -> None:
     assert c.calls(lambda: got.extend(asked.orderBy("id").collect())) == 4
     assert [r.score for r in got] == [1.0, 1.0, 1.0, 0.0], got
     plan = asked._explain_string()
-    assert "Completion" in plan and "NativeEval" in plan, plan
+    assert "Completion" in plan, plan
+    assert "NativeEval" in plan, plan
 
 
 def case_only_the_rows_that_are_wanted(c: Client) -> None:
