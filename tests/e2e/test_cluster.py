@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +67,7 @@ def executors(program: Program) -> list[int]:
 @pytest.fixture(scope="module")
 def run(
     installation: Installation, jar: Path, testkit_binary: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Run]:
+) -> Run:
     folder = tmp_path_factory.mktemp("cluster")
     questions = folder / "questions.jsonl"
     with questions.open("w", encoding="utf-8") as file:
