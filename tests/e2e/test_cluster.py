@@ -65,9 +65,7 @@ def executors(program: Program) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def run(
-    installation: Installation, jar: Path, testkit_binary: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Run:
+def run(installation: Installation, jar: Path, testkit_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("cluster")
     questions = folder / "questions.jsonl"
     with questions.open("w", encoding="utf-8") as file:
