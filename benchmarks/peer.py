@@ -33,7 +33,7 @@ def main() -> None:
         .getOrCreate()
     )
     spark.sparkContext.setLogLevel("ERROR")
-    model = ModelConfig(ModelProvider.OPENAI, server.MODEL, endpoint=testkit.url)
+    model = ModelConfig(ModelProvider.OPENAI, server.MODEL, endpoint=testkit.url, api_key_secret="openai/key")
     metrics = [MetricConfig(name="exact_match"), MetricConfig(name="f1")]
     statistics = StatisticsConfig(ci_method="analytical") if best else StatisticsConfig()
     inference = InferenceConfig()
@@ -44,8 +44,9 @@ def main() -> None:
             (i, f"Run {options['label']}-{label}, row {i}.\nQuestion: {question}\nAnswer:", answer)
             for i, question, answer in server.rows(n)
         ]
-        frame = spark.createDataFrame(rows, "id string, input string, reference string")
-        task = EvalTask("bench", "bench", "unused", model, "{{ input }}", metrics)
+        frame = spark.createDataFrame(rows, "id string, prompt string, reference string")
+        # Under another name the column would stay, be passed to its lexical metrics as `queries`, and fail there.
+        task = EvalTask("bench", "bench", "unused", model, "{{ prompt }}", metrics, input_column="prompt")
         before, start = testkit.calls(), time.perf_counter()
         result = EvaluationRunner(spark, config).run(frame, task)
         seconds = time.perf_counter() - start

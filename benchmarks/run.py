@@ -37,6 +37,9 @@ def main() -> None:
     )
     parser.add_argument("--peer-rows", type=int, default=2_000, help="rows for spark-llm-eval (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each contender (default: %(default)s)")
+    parser.add_argument(
+        "--slow-rounds", type=int, default=2, help="runs of pandas and levenshtein (default: %(default)s)"
+    )
     parser.add_argument("--peer-rounds", type=int, default=2, help="runs of spark-llm-eval (default: %(default)s)")
     parser.add_argument(
         "--concurrency", type=int, default=512, help="maxConcurrency of the model (default: %(default)s)"
@@ -50,7 +53,13 @@ def main() -> None:
 
     results: dict = {"about": machine.describe(), "begun": time.strftime("%Y-%m-%d"), "options": vars(args)}
     if "rows" in parts:
-        options = {"rows": args.rows, "rounds": args.rounds, "warmup": 2, "kernel": args.kernel}
+        options = {
+            "rows": args.rows,
+            "rounds": args.rounds,
+            "warmup": 5,
+            "slow_rounds": args.slow_rounds,
+            "kernel": args.kernel,
+        }
         results["rows"] = python(args.spark_python, "rows.py", options)
     if "completions" in parts or "peer" in parts:
         with server.serving(args.testkit, args.latency) as testkit:

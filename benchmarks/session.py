@@ -35,3 +35,12 @@ def peak_heap_mb(spark: SparkSession) -> float:
     """The peaks of the heap's pools, summed."""
     pools = spark._jvm.java.lang.management.ManagementFactory.getMemoryPoolMXBeans()
     return sum(p.getPeakUsage().getUsed() for p in pools if p.getType().name() == "HEAP") / 2**20
+
+
+def task_seconds(spark: SparkSession) -> float:
+    """Processor time of all tasks so far: without planning, scheduling and the JVM's compilers; Python's is not in it."""
+    context = spark.sparkContext._jsc.sc()
+    context.listenerBus().waitUntilEmpty()
+    none = spark.sparkContext._gateway.new_array(spark._jvm.double, 0)
+    stages = context.statusStore().stageList(None, False, False, none, None)
+    return sum(stages.apply(i).executorCpuTime() for i in range(stages.size())) / 1e9

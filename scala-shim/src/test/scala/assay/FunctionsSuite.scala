@@ -96,6 +96,18 @@ class FunctionsSuite extends SparkSuite {
     )
   }
 
+  test("over several batches, what is carried stays with its results") {
+    val from = "(SELECT id, CAST(id AS STRING) p, IF(id % 3 = 0, NULL, CAST(id - id % 2 AS STRING)) r, repeat('x', CAST(id AS INT)) long FROM range(0, 100, 1, 2))"
+    def score(id: Long): Any = if (id % 3 == 0) null else if (id % 2 == 0) 1.0 else 0.0
+    spark.conf.set("spark.assay.batch.maxRows", "7")
+    try {
+      val doubles = sql(s"SELECT id, long, llm_exact_match(p, r) FROM $from ORDER BY id").collect()
+      assert(doubles.map(_.toSeq).toSeq == (0L until 100L).map(id => Seq[Any](id, "x" * id.toInt, score(id))))
+      val both = sql(s"SELECT llm_exact_match(p, r), long, llm_prompt('{{ a }}', struct(p AS a)) FROM $from ORDER BY id").collect()
+      assert(both.map(_.toSeq).toSeq == (0L until 100L).map(id => Seq[Any](score(id), "x" * id.toInt, id.toString)))
+    } finally spark.conf.unset("spark.assay.batch.maxRows")
+  }
+
   test("functions of functions, and the same function twice, go through one operator") {
     val plan = sql(
       "SELECT llm_exact_match(llm_prompt('{{ a }}!', struct(r AS a)), 'Paris!') x, llm_token_f1(p, r) f, llm_token_f1(p, r) + 1 g FROM t"

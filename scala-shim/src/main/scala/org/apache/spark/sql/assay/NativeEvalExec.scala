@@ -123,7 +123,7 @@ private final class NativeEvalIterator(
     output.clear()
     var bytes = 0L
     var n = 0
-    while (n < task.maxRows && math.max(bytes, writer.textBytes) < task.maxBytes && rows.hasNext) {
+    while (n < task.maxRows && math.max(bytes, writer.textBytes + output.bytes) < task.maxBytes && rows.hasNext) {
       val row = rows.next()
       writer.write(inputs(row), inputs.ordinals)
       output.keep(row)
@@ -154,6 +154,9 @@ private final class NativeEvalIterator(
 private sealed abstract class NativeEvalOutput {
   def clear(): Unit
   def keep(row: InternalRow): Unit
+
+  /** The bytes of what is kept. */
+  def bytes: Long
   def load(results: ResultReader): Unit
 
   /** Output row `i` of the batch, which the next call overwrites. */
@@ -173,6 +176,7 @@ private final class DoublesOutput(task: NativeEvalTask) extends NativeEvalOutput
 
   override def clear(): Unit = kept.foreach(_.clear())
   override def keep(row: InternalRow): Unit = if (kept.isDefined) kept.get.add(carry(row))
+  override def bytes: Long = if (kept.isDefined) kept.get.size else 0
 
   override def load(results: ResultReader): Unit =
     columns.indices.foreach { column =>
@@ -203,6 +207,7 @@ private final class AnyOutput(task: NativeEvalTask) extends NativeEvalOutput {
 
   override def clear(): Unit = kept.clear()
   override def keep(row: InternalRow): Unit = kept.add(carry(row))
+  override def bytes: Long = kept.size
   override def load(results: ResultReader): Unit = this.results = results
   override def row(i: Int): UnsafeRow = join(joined(kept(i), results.row(i)))
 }
@@ -215,9 +220,10 @@ private final class KeptRows(fields: Int) {
   private val view = new UnsafeRow(fields)
 
   def clear(): Unit = count = 0
+  def size: Long = if (count == 0) 0 else ends(count - 1)
 
   def add(row: UnsafeRow): Unit = {
-    val start = if (count == 0) 0 else ends(count - 1)
+    val start = size.toInt
     val end = Math.addExact(start, row.getSizeInBytes)
     if (end > bytes.length) bytes = java.util.Arrays.copyOf(bytes, math.min(end * 2L, Int.MaxValue - 15).toInt.max(end))
     if (count == ends.length) ends = java.util.Arrays.copyOf(ends, count * 2)
