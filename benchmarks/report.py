@@ -24,6 +24,10 @@ def verdict(met: bool) -> str:
     return "met" if met else "**missed**"
 
 
+def per_row(runs: list[dict[str, float]], key: str) -> float:
+    return median([run[key] / run["rows"] for run in runs])
+
+
 def rows_part(part: dict[str, Any]) -> str:
     rates = {}
     lines = [
@@ -39,8 +43,11 @@ def rows_part(part: dict[str, Any]) -> str:
     ]
     for name, runs in part["runs"].items():
         what, form = name.split(", ")
-        per_row = lambda key: median([run[key] / run["rows"] for run in runs])
-        rates[name] = {"wall": 1 / per_row("seconds"), "query": per_row("cpu") * 1e9, "tasks": per_row("tasks") * 1e9}
+        rates[name] = {
+            "wall": 1 / per_row(runs, "seconds"),
+            "query": per_row(runs, "cpu") * 1e9,
+            "tasks": per_row(runs, "tasks") * 1e9,
+        }
         tasks = "" if what.startswith("pandas") else f"{rates[name]['tasks']:.0f}"
         lines.append(f"| {what} | {form} | {number(rates[name]['wall'])} | {rates[name]['query']:.0f} | {tasks} |")
     kernel = {}
@@ -126,12 +133,18 @@ def by_size(results: dict[str, Any]) -> dict[int, list[dict[str, Any]]]:
     return sizes
 
 
+def calls_per_row(runs: list[dict[str, Any]]) -> str:
+    return ", ".join(sorted({f"{run['calls'] / run['rows']:.1f}" for run in runs}))
+
+
+def shown(scores: dict[str, float]) -> str:
+    return ", ".join(f"{name} {x:.4f}" for name, x in scores.items() if name in ("exact_match", "f1", "token_f1"))
+
+
 def peer_part(results: dict[str, Any]) -> str:
     ours = [run for run in results["ours"]["runs"] if run["warm"]]
     n = ours[0]["rows"]
     rate = median([n / run["seconds"] for run in ours])
-    scores = lambda s: ", ".join(f"{k} {v:.4f}" for k, v in s.items() if k in ("exact_match", "f1", "token_f1"))
-    calls = lambda runs: ", ".join(sorted({f"{run['calls'] / run['rows']:.1f}" for run in runs}))
     lines = [
         "## Beside spark-llm-eval 0.1.3",
         "",
@@ -141,14 +154,16 @@ def peer_part(results: dict[str, Any]) -> str:
         "",
         "| | examples/s | calls per example | scores |",
         "|---|---|---|---|",
-        f"| Assay, `local[2]` | {number(rate)} | {calls(ours)} | {scores(ours[-1]['result'])} |",
+        f"| Assay, `local[2]` | {number(rate)} | {calls_per_row(ours)} | {shown(ours[-1]['result'])} |",
     ]
     best = 0.0
     for form in ("default", "best"):
         runs = results[f"peer {form}"]["runs"]
         theirs = median([run["rows"] / run["seconds"] for run in runs])
         best = max(best, theirs)
-        lines.append(f"| spark-llm-eval, {form} | {number(theirs)} | {calls(runs)} | {scores(runs[-1]['scores'])} |")
+        lines.append(
+            f"| spark-llm-eval, {form} | {number(theirs)} | {calls_per_row(runs)} | {shown(runs[-1]['scores'])} |"
+        )
     lines += ["", "Goal: 50 times its best.", ""]
     for size, runs in sorted(by_size(results).items()):
         many = median([size / run["seconds"] for run in runs])
