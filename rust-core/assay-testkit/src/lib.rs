@@ -43,5 +43,5 @@ pub use faults::{FaultKind, Faults, RetryAfter, Scripted};
 pub use hash::request_key;
 pub use latency::{Distribution, Latency};
 pub use ledger::{KeyCount, LedgerEntry, ModelStats, Stats};
-pub use quota::{Quota, WindowKind};
+pub use quota::{Charge, Counting, Hints, LimitUse, Quota, RetryAfterForm, SecondUse, Usage, WindowKind, WindowUse};
 pub use server::Server;

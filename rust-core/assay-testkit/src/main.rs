@@ -7,15 +7,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use assay_testkit::{
-    AnswerKey, Config, Distribution, Error, FaultKind, Faults, Latency, ModelConfig, Prices, Quota, Server, WindowKind,
-    parse_duration,
+    AnswerKey, Config, Counting, Distribution, Error, FaultKind, Faults, Hints, Latency, ModelConfig, Prices, Quota,
+    RetryAfterForm, Server, parse_duration,
 };
 use clap::Parser;
 
 /// A fast LLM server on 127.0.0.1 that injects faults and counts what it serves.
 ///
 /// Serves POST /v1/chat/completions and GET /v1/models; look at it with GET /testkit/stats, /testkit/keys and
-/// /testkit/ledger, direct it with POST /testkit/reset and /testkit/faults. Prints one line with its URL when ready.
+/// /testkit/ledger and /testkit/usage?from=S&to=S (what the quotas' accounts have counted), direct it with POST
+/// /testkit/reset, /testkit/faults and /testkit/quota. Prints one line with its URL when ready.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
@@ -47,12 +48,38 @@ struct Args {
     /// Input and output tokens per minute that each model admits
     #[arg(long, value_name = "N")]
     tpm: Option<u64>,
-    /// The window over which --rpm and --tpm hold: 1s admits a sixtieth of them every second
+    /// Input tokens per minute that each model admits
+    #[arg(long, value_name = "N")]
+    input_tpm: Option<u64>,
+    /// Output tokens per minute that each model admits
+    #[arg(long, value_name = "N")]
+    output_tpm: Option<u64>,
+    /// The window over which the limits hold: 1s admits a sixtieth of them every second
     #[arg(long, default_value = "60s", value_parser = parse_duration)]
     quota_window: Duration,
-    /// sliding (no stretch of time admits more) or fixed (windows one after the other)
-    #[arg(long, default_value = "sliding")]
-    quota_kind: WindowKind,
+    /// How the limits are counted: bucket (filled all the time, one second's burst), sliding (an exact log over the
+    /// window), fixed (windows one after the other), reserved (max_tokens at admission, never given back) or settled (the
+    /// answer's tokens when it ends); two may be joined, as in bucket+settled
+    #[arg(long, default_value = "sliding", value_name = "WAY")]
+    count: Counting,
+    /// What a bucket holds when it is full, as a time of filling
+    #[arg(long, default_value = "1s", value_parser = parse_duration)]
+    burst: Duration,
+    /// What --count reserved counts for a request without max_tokens
+    #[arg(long, default_value_t = 1024, value_name = "N")]
+    default_max_tokens: u64,
+    /// All models draw on one account
+    #[arg(long)]
+    quota_shared: bool,
+    /// The form of Retry-After: seconds, date or off
+    #[arg(long, default_value = "seconds", value_name = "FORM")]
+    retry_after: RetryAfterForm,
+    /// Send no retry-after-ms
+    #[arg(long)]
+    no_retry_after_ms: bool,
+    /// Send no rate headers
+    #[arg(long)]
+    no_rate_headers: bool,
     /// A random fault: 429, 500, 502html, 503, reset, stall, stall-body, truncated, malformed, error200 or slow
     #[arg(long = "fault", value_name = "KIND=PROBABILITY", value_parser = parse_fault)]
     faults: Vec<(FaultKind, f64)>,
@@ -120,8 +147,19 @@ fn config(args: Args) -> Result<Config, Error> {
         quota: Quota {
             requests_per_minute: args.rpm,
             tokens_per_minute: args.tpm,
+            input_tokens_per_minute: args.input_tpm,
+            output_tokens_per_minute: args.output_tpm,
             window: args.quota_window,
-            kind: args.quota_kind,
+            kind: args.count.kind,
+            charge: args.count.charge,
+            burst: args.burst,
+            default_max_tokens: args.default_max_tokens,
+            is_shared: args.quota_shared,
+            hints: Hints {
+                retry_after: args.retry_after,
+                retry_after_ms: !args.no_retry_after_ms,
+                rate_headers: !args.no_rate_headers,
+            },
         },
         faults: Faults {
             probabilities: args.faults.into_iter().collect::<BTreeMap<_, _>>(),

@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use crate::service::{State, serve};
-use crate::{Config, Error, Faults, KeyCount, LedgerEntry, Scripted, Stats};
+use crate::{Config, Error, Faults, KeyCount, LedgerEntry, Quota, Scripted, Stats, Usage};
 
 /// A running server. It stops when dropped; open connections are closed then.
 pub struct Server {
@@ -93,6 +93,26 @@ impl Server {
         faults.check()?;
         self.state.set_faults(faults);
         Ok(())
+    }
+
+    /// Lowers, raises or otherwise changes the quota of all models from now on; what was used stays used.
+    ///
+    /// # Errors
+    /// If a setting is out of range.
+    pub fn set_quota(&self, quota: Quota) -> Result<(), Error> {
+        quota.check()?;
+        self.state.models.set_quota(None, quota);
+        Ok(())
+    }
+
+    /// The server's own account of a model's quota, from second `from` up to second `to` since the start; `None` stands for
+    /// the first second in which anything happened, and for the last full one. A server with one model, or with one account
+    /// for all, needs no name.
+    ///
+    /// # Errors
+    /// If there is no such model.
+    pub fn usage(&self, model: Option<&str>, from: Option<u64>, to: Option<u64>) -> Result<Usage, Error> {
+        self.state.models.usage(model, from, to)
     }
 
     /// Says what happens to the next requests, after those already scripted.

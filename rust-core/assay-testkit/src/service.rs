@@ -19,6 +19,7 @@ use crate::faults::{Script, Scripted};
 use crate::hash::{StableHash, hex, raw_key, request_key};
 use crate::ledger::{Arrival, Ending, Ledger, Outcome, lock};
 use crate::models::{Model, Models};
+use crate::quota::Demand;
 use crate::respond::{
     BAD_GATEWAY, error, put, put_rate_headers, put_retry_after, rate_limit_error, refused, response, scripted_response,
     with_headers,
@@ -59,7 +60,7 @@ impl State {
     pub(crate) fn reset(&self) {
         self.set_faults(self.config.faults.clone());
         self.clear_script();
-        self.models.clear_quotas();
+        self.models.clear_accounts(self.config.quota);
         self.ledger.reset();
     }
 
@@ -120,35 +121,40 @@ pub(crate) async fn serve(state: Arc<State>, request: Request<Incoming>) -> Serv
     if head.uri.path() == CHAT_PATH && head.method == Method::POST {
         return chat(&state, &head.headers, &body).await;
     }
-    Ok(control::serve(&state, &head.method, head.uri.path(), &body))
+    Ok(control::serve(&state, &head.method, &head.uri, &body))
 }
 
 /// A request that is being served: books its end however that comes about, also when the client goes away.
-struct Booking<'a> {
-    ledger: &'a Ledger,
+pub(crate) struct Booking {
+    state: Arc<State>,
     arrival: Arrival,
     ending: Ending,
+    /// The model whose quota admitted it.
+    admitted: Option<Arc<Model>>,
 }
 
-impl Booking<'_> {
+impl Booking {
     fn end(&mut self, outcome: Outcome, status: u16) {
         self.ending.outcome = outcome;
         self.ending.status = status;
     }
 }
 
-impl Drop for Booking<'_> {
+impl Drop for Booking {
     fn drop(&mut self) {
-        self.ledger.end(self.arrival, self.ending);
+        if let (Some(model), Some((_, output_tokens, _))) = (&self.admitted, self.ending.billed) {
+            lock(&model.account).settle(Instant::now(), output_tokens);
+        }
+        self.state.ledger.end(self.arrival, self.ending);
     }
 }
 
-async fn chat(state: &State, headers: &HeaderMap, body: &[u8]) -> Served {
+async fn chat(state: &Arc<State>, headers: &HeaderMap, body: &[u8]) -> Served {
     let parsed: Option<Value> = serde_json::from_slice(body).ok();
     let key = parsed.as_ref().map_or_else(|| raw_key(CHAT_PATH, body), |value| request_key(CHAT_PATH, value));
     let arrival = state.ledger.arrive(key);
     let ending = Ending { model: 0, outcome: Outcome::Abandoned, status: 0, billed: None };
-    let mut booking = Booking { ledger: &state.ledger, arrival, ending };
+    let mut booking = Booking { state: Arc::clone(state), arrival, ending, admitted: None };
 
     let request = match parsed.as_ref().map(ChatRequest::read) {
         Some(Ok(request)) => request,
@@ -191,19 +197,22 @@ async fn chat(state: &State, headers: &HeaderMap, body: &[u8]) -> Served {
     };
     let answer = Answer::new(state.config.answers.answer(&request.question, speaker), &request);
 
+    let demand = Demand {
+        input_tokens: request.input_tokens,
+        output_tokens: answer.output_tokens,
+        max_tokens: request.max_tokens,
+    };
+    let (verdict, hints) = {
+        let mut account = lock(&model.account);
+        (account.admit(Instant::now(), demand), account.quota().hints)
+    };
     let mut rate_headers = HeaderMap::new();
-    if !state.config.quota.is_unlimited() {
-        let total = request.input_tokens + answer.output_tokens;
-        let verdict = {
-            let mut log = lock(&model.quota);
-            log.admit(&state.config.quota, Instant::now(), total)
-        };
-        put_rate_headers(&mut rate_headers, &verdict);
-        if let Some(refusal) = verdict.refused {
-            booking.end(Outcome::Quota, 429);
-            return Ok(refused(&refusal, rate_headers));
-        }
+    put_rate_headers(&mut rate_headers, &verdict, hints);
+    if let Some(refusal) = verdict.refused {
+        booking.end(Outcome::Quota, 429);
+        return Ok(refused(&refusal, rate_headers, hints));
     }
+    booking.admitted = Some(Arc::clone(&model));
 
     let faults = state.faults();
     let fault = match scripted.and_then(|scripted| scripted.fault) {
@@ -213,7 +222,7 @@ async fn chat(state: &State, headers: &HeaderMap, body: &[u8]) -> Served {
     if fault == Some(FaultKind::TooManyRequests) {
         booking.end(Outcome::Fault(FaultKind::TooManyRequests), 429);
         let mut response = with_headers(rate_limit_error("requests"), rate_headers);
-        put_retry_after(response.headers_mut(), faults.retry_after);
+        put_retry_after(response.headers_mut(), faults.retry_after, hints);
         return Ok(response);
     }
 
@@ -280,14 +289,14 @@ fn is_authorized(state: &State, headers: &HeaderMap) -> bool {
     given.and_then(|value| value.strip_prefix("Bearer ")) == Some(key.as_str())
 }
 
-fn bill(state: &State, booking: &mut Booking<'_>, request: &ChatRequest, answer: &Answer) {
+fn bill(state: &State, booking: &mut Booking, request: &ChatRequest, answer: &Answer) {
     let cost = state.config.prices.cost_nano_usd(request.input_tokens, answer.output_tokens);
     booking.ending.billed = Some((request.input_tokens, answer.output_tokens, cost));
 }
 
 fn answered(
     state: &State,
-    booking: &Booking<'_>,
+    booking: &Booking,
     request: &ChatRequest,
     answer: &Answer,
     model: &Model,

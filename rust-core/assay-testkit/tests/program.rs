@@ -62,7 +62,9 @@ fn it_refuses_settings_that_make_no_sense() {
         ["--answers", "/no/such/file"],
         ["--threads", "0"],
         ["--verbose-rate", "2"],
-        ["--quota-kind", "round"],
+        ["--count", "round"],
+        ["--retry-after", "never"],
+        ["--rpm", "0"],
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_assay-testkit")).args(arguments).output().unwrap();
         assert!(!output.status.success(), "{arguments:?}");

@@ -70,6 +70,16 @@ class Testkit:
     def faults(self, **body: Any) -> None:
         http("POST", f"{self.root}/testkit/faults", body)
 
+    def quota(self, **body: Any) -> dict[str, Any]:
+        """Changes what the server admits from now on; None lifts a limit."""
+        return http("POST", f"{self.root}/testkit/quota", body)
+
+    def usage(self, begin: float | None = None, end: float | None = None, model: str | None = None) -> dict[str, Any]:
+        """The server's own account of a quota, between two times in seconds since its start (its `now_s`)."""
+        query = {"from": begin, "to": end, "model": model}
+        given = "&".join(f"{name}={value}" for name, value in query.items() if value is not None)
+        return http("GET", f"{self.root}/testkit/usage?{given}")
+
     @contextmanager
     def counting(self) -> Iterator[Calls]:
         """Counts what arrives while the block runs. The server's books are begun anew."""
