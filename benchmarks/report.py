@@ -120,6 +120,55 @@ def completions_part(part: dict[str, Any], options: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def throughput_part(part: dict[str, Any]) -> str:
+    rows = part["rows"]
+    lines = [
+        "## Throughput at several latencies",
+        "",
+        f"{rows:,} rows, `local[2]`, both metrics computed; medians of {len(part['cases'][0]['runs'])} runs. The *bound* is the smaller of "
+        "concurrency / mean latency and what `wrk` with as many connections gets out of the same server just before each run. *Client* is "
+        "the processor time of the whole JVM per row: Spark, scores and calls; *calls* is that of the threads that make the calls alone. "
+        "*Machine* is what client and server together used of both cores. *Native memory* is the most that the process held, less its "
+        "heap (fixed and touched at the start) and the JVM's own memory for classes and code.",
+        "",
+        "| latency | concurrency | bound/s | rows/s | of the bound | machine | client, µs/row | calls, µs/row | calls at the server | native memory |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    memory = [
+        "",
+        "Resident memory in MB over a run, from its first to its last eighth:",
+        "",
+        "| latency | " + " | ".join(f"{k}/8" for k in range(9)) + " |",
+        "|---|" + "--:|" * 9,
+    ]
+    goals = []
+    for case in part["cases"]:
+        runs, ceiling = case["runs"], median(case["ceilings"])
+        bound = min(ceiling, case["concurrency"] / case["mean_ms"] * 1000 if case["mean_ms"] else ceiling)
+        rate = median([rows / run["seconds"] for run in runs])
+        machine = median([(run["cpu"] + run["server_cpu"]) / run["seconds"] / 2 for run in runs])
+        client, calls = (median([run[key] / rows * 1e6 for run in runs]) for key in ("cpu", "threads_cpu"))
+        native = max(run["native_mb"] for run in runs)
+        counted = ", ".join(sorted({f"{run['calls']:,}" for run in runs}))
+        lines.append(
+            f"| {case['case']} | {case['concurrency']:,} | {number(bound)} | {number(rate)} | {rate / bound:.0%} | {machine:.0%} "
+            f"| {client:.0f} | {calls:.0f} | {counted} | {native:,.0f} MB |"
+        )
+        memory.append(f"| {case['case']} | " + " | ".join(f"{mb:,.0f}" for mb in runs[-1]["rss_mb"]) + " |")
+        met = rate >= 0.9 * bound or (not case["mean_ms"] and machine >= 0.9)
+        goals.append(
+            f"- {case['case']}: {rate / bound:.0%} of the bound, {machine:.0%} of the machine (goal: 90 %): {verdict(met)}"
+        )
+        goals.append(
+            f"- {case['case']}: {calls:.0f} µs per call, {client:.0f} with Spark (goal: 60): {verdict(calls < 60)}"
+        )
+    largest = max(run["native_mb"] for case in part["cases"] for run in case["runs"])
+    goals.append(
+        f"- at most {largest:,.0f} MB of native memory (goal: 512 at 2,048 in flight): {verdict(largest < 512)}"
+    )
+    return "\n".join([*lines, *memory, "", "Goals:", "", *goals])
+
+
 # The size for which the goal beside the peer is stated: its own rate does not depend on the number of rows.
 GOAL_ROWS = 20_000
 
@@ -185,6 +234,8 @@ def render(results: dict[str, Any]) -> str:
             "peer_rows",
             "rounds",
             "slow_rounds",
+            "throughput_rows",
+            "throughput_rounds",
             "peer_rounds",
             "concurrency",
             "latency",
@@ -200,6 +251,8 @@ def render(results: dict[str, Any]) -> str:
         parts.append(rows_part(results["rows"]))
     if "completions" in results:
         parts.append(completions_part(results["completions"], options))
+    if "throughput" in results:
+        parts.append(throughput_part(results["throughput"]))
     if "peer best" in results:
         parts.append(peer_part(results))
     return "\n\n".join(part.strip() for part in parts) + "\n"

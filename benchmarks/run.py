@@ -30,11 +30,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="scripts/bench", description="Benchmarks; docs/benchmarks.md says what they mean."
     )
-    parser.add_argument("--parts", default="rows,completions,peer", help="which parts to run (default: %(default)s)")
+    parser.add_argument(
+        "--parts", default="rows,completions,throughput,peer", help="which parts to run (default: %(default)s)"
+    )
     parser.add_argument("--rows", type=int, default=2_000_000, help="pairs for the metrics (default: %(default)s)")
     parser.add_argument(
         "--completions", default="20000,100000", help="sizes of the runs of model calls (default: %(default)s)"
     )
+    parser.add_argument(
+        "--throughput-rows", type=int, default=100_000, help="rows at each latency (default: %(default)s)"
+    )
+    parser.add_argument("--throughput-rounds", type=int, default=3, help="runs at each latency (default: %(default)s)")
     parser.add_argument("--peer-rows", type=int, default=2_000, help="rows for spark-llm-eval (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each contender (default: %(default)s)")
     parser.add_argument(
@@ -62,7 +68,7 @@ def main() -> None:
         }
         results["rows"] = python(args.spark_python, "rows.py", options)
     if "completions" in parts or "peer" in parts:
-        with server.serving(args.testkit, args.latency) as testkit:
+        with server.serving(args.testkit, f"{args.latency}ms") as testkit:
             common = {"url": testkit.url, "concurrency": args.concurrency, "rounds": args.rounds}
             if "completions" in parts:
                 sizes = [int(n) for n in args.completions.split(",")]
@@ -77,6 +83,9 @@ def main() -> None:
                     results[f"peer {form}"] = python(
                         args.peer_python, "peer.py", options, PYSPARK_PYTHON=args.peer_python
                     )
+    if "throughput" in parts:
+        options = {"testkit": args.testkit, "rows": args.throughput_rows, "rounds": args.throughput_rounds}
+        results["throughput"] = python(args.spark_python, "throughput.py", options)
     results["load after"] = machine.describe()["load"]
     Path(".build/bench/results.json").write_text(json.dumps(results, indent=1))
     text = report.render(results)

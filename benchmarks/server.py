@@ -16,8 +16,9 @@ QUESTIONS = "examples/data/questions.jsonl"
 
 
 class Server:
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pid: int = 0) -> None:
         self.url = url  # ends in /v1
+        self.pid = pid
 
     def calls(self) -> int:
         """How many calls it has had so far."""
@@ -33,12 +34,12 @@ class Server:
 
 
 @contextmanager
-def serving(program: str, latency_ms: int) -> Iterator[Server]:
+def serving(program: str, latency: str) -> Iterator[Server]:
     command = [program, "--port", "0", "--answers", QUESTIONS, "--model", f"{MODEL}={ACCURACY}"]
-    command += ["--latency", f"{latency_ms}ms", "--exit-with-parent"]
+    command += ["--latency", latency, "--exit-with-parent"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
-        yield Server(re.search(r"http://\S+", process.stdout.readline())[0])
+        yield Server(re.search(r"http://\S+", process.stdout.readline())[0], process.pid)
     finally:
         process.stdin.close()
         process.wait(10)
