@@ -77,7 +77,7 @@ pub struct CallError {
 /// Tokens of one or more attempts. `None` where the provider did not say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Tokens of the prompt, cached ones included.
+    /// Tokens of the prompt, those read from and written to the provider's cache included.
     pub input_tokens: Option<i64>,
     /// Tokens of the prompt that the provider read from its own prompt cache.
     pub cached_input_tokens: Option<i64>,

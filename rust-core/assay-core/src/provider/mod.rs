@@ -9,6 +9,7 @@ pub mod mock;
 mod model;
 mod openai;
 mod options;
+mod price;
 mod secret;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,9 +20,10 @@ use reqwest::{Client, Url};
 
 pub use classify::{Failure, Retry, classify};
 pub use http::Clients;
-pub use model::{MockConf, Model, Price, ProviderKind, SETTINGS, Setting, check_model};
+pub use model::{MockConf, Model, ProviderKind, SETTINGS, Setting, check_model};
 pub use openai::BodyFrame;
 pub use options::{FUNCTION, completion_options, extra_headers};
+pub use price::{Listed, LongPrice, Price, price_of, price_source};
 pub use secret::{KeySource, Secret};
 
 use crate::completion::{Status, Usage};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 
+use super::price::{Price, listed_for};
 use super::secret::{KeySource, Secret};
 use crate::error::{Error, ErrorKind, Result, hint};
 use crate::spec::ModelConf;
@@ -43,9 +44,34 @@ pub const SETTINGS: &[Setting] = &[
         "How long a row may take with all its retries, not counting the wait for its turn.",
     ),
     setting("maxRetries", "4", "How many times a failed request is sent again."),
-    setting("price.input", "", "US dollars for a million tokens of input."),
-    setting("price.output", "", "US dollars for a million tokens of output."),
-    setting("price.cachedInput", "price.input", "US dollars for a million tokens of input from the provider's cache."),
+    setting(
+        "contextWindow",
+        "the price table's, where it holds",
+        "The most tokens of a prompt: a longer one ends as invalid_request without a call.",
+    ),
+    setting(
+        "price.table",
+        "auto",
+        "Which prices of the table in docs/cost.md hold: auto (the vendor's, at the vendor's own endpoint only), true (those \
+         of the model's name also behind a gateway), false (none), or an entry such as openai/gpt-4o.",
+    ),
+    setting("price.input", "the table's", "US dollars for a million tokens of input."),
+    setting("price.output", "the table's", "US dollars for a million tokens of output."),
+    setting(
+        "price.cachedInput",
+        "the table's, else price.input",
+        "US dollars for a million tokens of input that the provider read from its own cache.",
+    ),
+    setting(
+        "price.cacheWrite",
+        "the table's, else price.input",
+        "US dollars for a million tokens of input that the provider wrote to its own cache.",
+    ),
+    setting(
+        "price.reasoning",
+        "the table's, else price.output",
+        "US dollars for a million tokens of reasoning, which are part of the output.",
+    ),
     setting("headers.<Name>", "", "A header to send with every request."),
     setting("mock.reply", "the last user message", "mock only: the answer, a Jinja text over prompt, model and seed."),
     setting("mock.latencyMs", "0", "mock only: how long an answer takes."),
@@ -75,43 +101,6 @@ impl ProviderKind {
 
     fn from_name(name: &str) -> Option<Self> {
         [ProviderKind::OpenAi, ProviderKind::Mock].into_iter().find(|kind| kind.name() == name)
-    }
-}
-
-/// US dollars for a million tokens.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Price {
-    /// Of input.
-    pub input: Option<f64>,
-    /// Of output.
-    pub output: Option<f64>,
-    /// Of input that the provider had in its cache; `input` where this is unknown.
-    pub cached_input: Option<f64>,
-}
-
-impl Price {
-    /// Whether costs can be computed at all.
-    pub fn is_known(&self) -> bool {
-        self.input.is_some() && self.output.is_some()
-    }
-
-    /// The cost in US dollars; `None` where a price or a count is unknown.
-    ///
-    /// ```
-    /// use assay_core::{completion::Usage, provider::Price};
-    /// let price = Price { input: Some(1.0), output: Some(4.0), cached_input: Some(0.5) };
-    /// let usage = Usage { input_tokens: Some(1000), cached_input_tokens: Some(400), output_tokens: Some(10),
-    ///     ..Usage::default() };
-    /// assert_eq!(price.cost(&usage), Some((600.0 * 1.0 + 400.0 * 0.5 + 10.0 * 4.0) / 1e6));
-    /// ```
-    pub fn cost(&self, usage: &crate::completion::Usage) -> Option<f64> {
-        let (input, output) = (self.input?, self.output?);
-        let all = usage.input_tokens?;
-        let cached = usage.cached_input_tokens.unwrap_or(0).clamp(0, all);
-        let answered = usage.output_tokens? as f64;
-        let dollars_per_million =
-            (all - cached) as f64 * input + cached as f64 * self.cached_input.unwrap_or(input) + answered * output;
-        Some(dollars_per_million / 1e6)
     }
 }
 
@@ -153,6 +142,8 @@ pub struct Model {
     pub max_retries: u32,
     /// What tokens cost.
     pub price: Price,
+    /// The most tokens of a prompt, where it is known.
+    pub context_window: Option<u64>,
     /// Headers to send with every request.
     pub headers: Vec<(String, Secret)>,
     /// How the mock answers.
@@ -219,6 +210,7 @@ impl Reader<'_> {
         }
         let endpoint = self.endpoint(provider)?;
         let key = self.key(provider, &endpoint)?;
+        let (price, context_window) = self.price(provider, &endpoint, self.required("model")?)?;
         let millis = |key: &str, default: u64| Ok(Duration::from_millis(self.whole(key, 1, default)?));
         Ok(Model {
             name: self.name.to_string(),
@@ -232,7 +224,8 @@ impl Reader<'_> {
             connect_timeout: millis("connectTimeoutMs", 10_000)?,
             row_timeout: millis("rowTimeoutMs", 600_000)?,
             max_retries: self.whole("maxRetries", 0, 4)?.min(1000) as u32,
-            price: self.price()?,
+            price,
+            context_window,
             headers: self.headers()?,
             mock: MockConf {
                 reply: self.conf.get("mock.reply").cloned(),
@@ -299,17 +292,29 @@ impl Reader<'_> {
         }
     }
 
-    fn price(&self) -> Result<Price> {
-        let price = Price {
-            input: self.number("price.input", f64::INFINITY)?,
-            output: self.number("price.output", f64::INFINITY)?,
-            cached_input: self.number("price.cachedInput", f64::INFINITY)?,
+    /// The prices, and the context window.
+    fn price(&self, provider: ProviderKind, endpoint: &str, model: &str) -> Result<(Price, Option<u64>)> {
+        let listed = listed_for(self.text("price.table"), provider.name(), endpoint, model)
+            .map_err(|e| e.context(format!("model '{}': setting 'price.table'", self.name)))?;
+        let number = |key: &str| self.number(key, f64::INFINITY);
+        let own = Price {
+            input: number("price.input")?,
+            cached_input: number("price.cachedInput")?,
+            cache_write: number("price.cacheWrite")?,
+            output: number("price.output")?,
+            reasoning: number("price.reasoning")?,
+            long: None,
+        };
+        let price = listed.map(|listed| listed.price).unwrap_or_default().overridden(own);
+        let window = match self.conf.contains_key("contextWindow") {
+            true => Some(self.whole("contextWindow", 1, 1)?),
+            false => listed.and_then(|listed| listed.context_window),
         };
         match price {
-            Price { input: None, output: None, cached_input: None } => Ok(price),
+            Price { input: None, output: None, .. } if own == Price::default() => Ok((price, window)),
             Price { input: None, .. } => Err(self.invalid("price.input", "is missing beside the other prices")),
             Price { output: None, .. } => Err(self.invalid("price.output", "is missing beside the other prices")),
-            _ => Ok(price),
+            _ => Ok((price, window)),
         }
     }
 
@@ -412,6 +417,9 @@ mod tests {
             (&[("price.cachedInput", "1")], "setting 'price.input' is missing"),
             (&[("endpoint", "http://h/v1/chat/completions")], "must be the base URL"),
             (&[("price.inptu", "1")], "did you mean 'price.input'?"),
+            (&[("price.unit", "token")], "has no setting 'price.unit'"),
+            (&[("price.table", "openai/gpt-4o-mni")], "did you mean 'openai/gpt-4o-mini'?"),
+            (&[("contextWindow", "0")], "a whole number of at least 1"),
             (&[("provider", "mock"), ("mock.errorRate", "2")], "a number from 0 to 1"),
             (&[("mock.reply", "x")], "is for the provider mock only"),
             (&[("endpoint", "ftp://h")], "must begin with http"),
@@ -432,6 +440,20 @@ mod tests {
         let e = Model::from_conf(&conf(&[("provider", "opnai")])).unwrap_err();
         assert_eq!(e.kind(), ErrorKind::UnknownProvider);
         assert!(e.message().ends_with("did you mean 'openai'?"), "{e}");
+    }
+
+    #[test]
+    fn prices_come_from_the_table_where_the_vendor_answers() {
+        let read = |pairs: &[(&str, &str)]| Model::from_conf(&conf(pairs)).unwrap();
+        let vendor = [("endpoint", "https://api.openai.com/v1"), ("model", "gpt-4o-2030-01-01")];
+        let own = read(&vendor);
+        assert_eq!((own.price.input, own.price.output, own.context_window), (Some(2.5), Some(10.0), Some(128_000)));
+        let own = read(&[&vendor[..], &[("price.output", "7"), ("contextWindow", "9")]].concat());
+        assert_eq!((own.price.input, own.price.output, own.context_window), (Some(2.5), Some(7.0), Some(9)));
+        let gateway = read(&[("model", "gpt-4o")]);
+        assert_eq!((gateway.price, gateway.context_window), (Price::default(), None));
+        let told = read(&[("model", "mine"), ("price.table", "openai/gpt-4o")]);
+        assert_eq!((told.price.input, told.context_window), (Some(2.5), Some(128_000)));
     }
 
     #[test]

@@ -80,7 +80,7 @@ fn pipeline(steps: &[Step]) -> Pipeline<Script> {
             row_timeout: Duration::from_secs(600),
             max_retries: 4,
             backoff: Backoff::default(),
-            price: Price { input: Some(1.0), output: Some(10.0), cached_input: None },
+            price: Price { input: Some(1.0), output: Some(10.0), ..Price::default() },
         },
         limiter: Limiter::new(64),
         quota: Arc::new(NoQuota),
