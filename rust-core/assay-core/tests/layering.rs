@@ -19,6 +19,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("reqwest", &["provider", "inference"]),
     ("tokio", &["provider", "inference"]),
     ("tokio_util", &["provider", "inference"]),
+    ("tiktoken_rs", &["inference"]),
     ("rayon", &["stats"]),
     ("statrs", &["stats"]),
     ("libm", &["stats"]),

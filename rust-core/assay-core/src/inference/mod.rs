@@ -2,6 +2,7 @@
 
 mod backoff;
 mod counters;
+mod estimate;
 mod limiter;
 mod pipeline;
 mod quota;
@@ -10,6 +11,7 @@ pub mod runtime;
 
 pub use backoff::Backoff;
 pub use counters::{COUNTERS, Counters};
+pub use estimate::{Estimate, Estimator, Tokens};
 pub use limiter::{Limiter, Permit};
 pub use pipeline::{Backend, Pipeline, Policy};
 pub use quota::{NoQuota, Quota};
