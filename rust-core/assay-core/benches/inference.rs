@@ -17,7 +17,8 @@ use assay_core::completion::{Completion, Status, Usage};
 use assay_core::exec::CompleteSession;
 use assay_core::exec::completion_schema::completions;
 use assay_core::exec::ipc::{read_batch, write_batch};
-use assay_core::inference::{Message, Requests};
+use assay_core::inference::Requests;
+use assay_core::message::{Message, Role};
 use assay_core::provider::Model;
 use assay_core::spec::{CallSpec, CompleteSpec, ModelConf, PromptSpec, SPEC_VERSION};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -176,7 +177,7 @@ fn per_row(c: &mut Criterion) {
     let content = "x".repeat(400);
     group.throughput(Throughput::Elements(1));
     group.bench_function("prepare a request of 400 bytes", |b| {
-        b.iter(|| requests.prepare(black_box(&[Message { role: "user", content: &content }])))
+        b.iter(|| requests.prepare(black_box(&[Message::text(Role::User, &content)])))
     });
     for rows in [1, 64, 4096] {
         let many = vec![Some(row.clone()); rows];

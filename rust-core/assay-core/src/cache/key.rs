@@ -10,12 +10,15 @@
 //!  "messages":[{"content":"Hi","role":"user"}],"model":"gpt","options":{"temperature":0.2},"provider":"openai","repeat":0}
 //! ```
 //!
-//! (on one line). `api_version` is there only where one is configured and `headers` only where there are any; the rest
-//! always is, `options` as `{}` where none was given.
+//! (on one line). `api_version` is there only where one is configured, `headers` and `settings` only where there are any; the
+//! rest always is, `options` as `{}` where none was given. `settings` holds what the model's configuration says about how
+//! answers are made or read, as text by name.
 //! - `endpoint` has no slash at its end. `headers` are the configured ones and the request's, names in lower case, without
 //!   those that carry a secret ([`is_secret_header`]).
 //! - `messages` are those that are sent, the `system` option being the first of them. Text is taken as it is: white space,
-//!   case and Unicode form all count.
+//!   case and Unicode form all count. Content in parts is a list of `{"text","type":"text"}`, `{"image_url","type":
+//!   "image_url"}` and `{"media_type","sha256","type":"image"}`, where `sha256` is that of the image's bytes. A message
+//!   without content has `null`; `tool_call_id` and `tool_calls` are there only where the message has them.
 //! - `options` are the other options that were given, as their types say, so that `1`, `1.0` and `'1'` for a temperature are
 //!   one; `repeat` stands outside and is 0 where it was not given.
 //!
@@ -29,6 +32,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::{Content, Message, Part};
 
 /// The version of the canonical form. Another version never hits answers of this one.
 pub const KEY_VERSION: u32 = 1;
@@ -50,17 +56,21 @@ pub struct KeyParts<'a> {
     pub options: &'a Map<String, Value>,
     /// Which repetition of the same request this is.
     pub repeat: i64,
+    /// Settings of the model that may change how an answer is made or read; those that were given.
+    pub settings: &'a [(&'a str, &'a str)],
 }
 
 /// The canonical text around the messages: made once for many requests that differ in their messages only.
 ///
 /// ```
 /// use assay_core::cache::key::{KeyFrame, KeyParts, messages_json, sha256_hex};
+/// use assay_core::message::{Message, Role};
 /// let frame = KeyFrame::new(&KeyParts { provider: "openai", endpoint: "http://h/v1", api_version: None, model: "m",
-///     headers: &[], options: &serde_json::Map::new(), repeat: 0 });
-/// let text = frame.canonical(&messages_json([("user", "Hi")]));
+///     headers: &[], options: &serde_json::Map::new(), repeat: 0, settings: &[] });
+/// let messages = messages_json(&[Message::text(Role::User, "Hi")]).unwrap();
+/// let text = frame.canonical(&messages);
 /// assert_eq!(text, r#"{"endpoint":"http://h/v1","key_version":1,"messages":[{"content":"Hi","role":"user"}],"model":"m","options":{},"provider":"openai","repeat":0}"#);
-/// assert_eq!(frame.key(&messages_json([("user", "Hi")])), sha256_hex(text.as_bytes()));
+/// assert_eq!(frame.key(&messages), sha256_hex(text.as_bytes()));
 /// ```
 #[derive(Clone)]
 pub struct KeyFrame {
@@ -97,7 +107,13 @@ impl KeyFrame {
         write_map(parts.options, &mut tail);
         tail.push_str(",\"provider\":");
         write_text(parts.provider, &mut tail);
-        tail.push_str(&format!(",\"repeat\":{}}}", parts.repeat));
+        tail.push_str(&format!(",\"repeat\":{}", parts.repeat));
+        if !parts.settings.is_empty() {
+            let settings: BTreeMap<&str, &str> = parts.settings.iter().copied().collect();
+            tail.push_str(",\"settings\":");
+            write_object(settings.iter(), &mut tail, |value, out| write_text(value, out));
+        }
+        tail.push('}');
         KeyFrame { head, tail }
     }
 
@@ -116,18 +132,60 @@ impl KeyFrame {
     }
 }
 
-/// The canonical text of a list of `(role, content)` messages.
-pub fn messages_json<'a>(messages: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+/// The canonical text of a list of messages. Errors: [`ErrorKind::InvalidArgument`] for `tool_calls` that are no JSON list.
+pub fn messages_json(messages: &[Message<'_>]) -> Result<String> {
     let mut out = String::from("[");
-    for (i, (role, content)) in messages.into_iter().enumerate() {
+    for (i, message) in messages.iter().enumerate() {
         out.push_str(if i == 0 { "{\"content\":" } else { ",{\"content\":" });
-        write_text(content, &mut out);
+        match &message.content {
+            Content::Empty => out.push_str("null"),
+            Content::Text(text) => write_text(text, &mut out),
+            Content::Parts(parts) => {
+                for (i, part) in parts.iter().enumerate() {
+                    out.push(if i == 0 { '[' } else { ',' });
+                    write_part(part, &mut out);
+                }
+                out.push_str(if parts.is_empty() { "[]" } else { "]" });
+            }
+        }
         out.push_str(",\"role\":");
-        write_text(role, &mut out);
+        write_text(message.role.name(), &mut out);
+        if let Some(id) = message.tool_call_id {
+            out.push_str(",\"tool_call_id\":");
+            write_text(id, &mut out);
+        }
+        if let Some(calls) = message.tool_calls {
+            let calls: Vec<Value> = serde_json::from_str(calls)
+                .map_err(|_| Error::new(ErrorKind::InvalidArgument, "tool_calls of a message must be a JSON list"))?;
+            out.push_str(",\"tool_calls\":");
+            write_value(&Value::from(calls), &mut out);
+        }
         out.push('}');
     }
     out.push(']');
-    out
+    Ok(out)
+}
+
+fn write_part(part: &Part<'_>, out: &mut String) {
+    match part {
+        Part::Text(text) => {
+            out.push_str("{\"text\":");
+            write_text(text, out);
+            out.push_str(",\"type\":\"text\"}");
+        }
+        Part::ImageUrl(url) => {
+            out.push_str("{\"image_url\":");
+            write_text(url, out);
+            out.push_str(",\"type\":\"image_url\"}");
+        }
+        Part::Image { bytes, media_type } => {
+            out.push_str("{\"media_type\":");
+            write_text(media_type, out);
+            out.push_str(",\"sha256\":");
+            write_text(&sha256_hex(bytes), out);
+            out.push_str(",\"type\":\"image\"}");
+        }
+    }
 }
 
 /// The SHA-256 of `bytes` as lower-case hexadecimal digits.
@@ -283,6 +341,7 @@ fn write_double(double: f64, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Role;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -295,7 +354,13 @@ mod tests {
             headers,
             options,
             repeat: 0,
+            settings: &[],
         }
+    }
+
+    fn texts(pairs: &[(Role, &str)]) -> String {
+        let messages: Vec<Message<'_>> = pairs.iter().map(|(role, content)| Message::text(*role, content)).collect();
+        messages_json(&messages).unwrap()
     }
 
     /// The hashes were computed with Python's hashlib from the texts.
@@ -305,7 +370,7 @@ mod tests {
         let headers =
             [("X-Team".to_string(), "a".to_string()), ("Authorization".to_string(), "Bearer sk-1".to_string())];
         let frame = KeyFrame::new(&KeyParts { api_version: Some("2026-01-01"), ..parts(&options, &headers) });
-        let messages = messages_json([("system", "Be \"brief\"."), ("user", " Hi\n\u{e9}\u{1f}\\ ")]);
+        let messages = texts(&[(Role::System, "Be \"brief\"."), (Role::User, " Hi\n\u{e9}\u{1f}\\ ")]);
         assert_eq!(
             frame.canonical(&messages),
             concat!(
@@ -319,10 +384,40 @@ mod tests {
         let none = Map::new();
         let frame = KeyFrame::new(&parts(&none, &[]));
         assert_eq!(
-            frame.key(&messages_json([("user", "Hi")])),
+            frame.key(&texts(&[(Role::User, "Hi")])),
             "0c5d56529df214cc3793a05fddc14e4d8401e86a71764e2a65662dc74d6903b7"
         );
         assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn messages_with_parts_and_tools() {
+        let user = Message {
+            content: Content::Parts(vec![
+                Part::Text("What is \"this\"?"),
+                Part::ImageUrl("http://h/a.png"),
+                Part::Image { bytes: b"abc", media_type: "image/png" },
+            ]),
+            ..Message::text(Role::User, "")
+        };
+        let call = Message {
+            content: Content::Empty,
+            tool_calls: Some(r#"[{"type": "function", "id": "c1", "function": {"name": "f", "arguments": "{}"}}]"#),
+            ..Message::text(Role::Assistant, "")
+        };
+        let result = Message { tool_call_id: Some("c1"), ..Message::text(Role::Tool, "4") };
+        assert_eq!(
+            messages_json(&[user, call.clone(), result]).unwrap(),
+            concat!(
+                r#"[{"content":[{"text":"What is \"this\"?","type":"text"},{"image_url":"http://h/a.png","type":"image_url"},"#,
+                r#"{"media_type":"image/png","sha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","#,
+                r#""type":"image"}],"role":"user"},"#,
+                r#"{"content":null,"role":"assistant","tool_calls":[{"function":{"arguments":"{}","name":"f"},"id":"c1","#,
+                r#""type":"function"}]},{"content":"4","role":"tool","tool_call_id":"c1"}]"#
+            )
+        );
+        let e = messages_json(&[Message { tool_calls: Some("sk-zz"), ..call }]).unwrap_err();
+        assert_eq!(e.message(), "tool_calls of a message must be a JSON list");
     }
 
     #[test]
@@ -331,21 +426,23 @@ mod tests {
         let one = json!({"seed": 1}).as_object().cloned().unwrap();
         let headers = [("x-a".to_string(), "1".to_string())];
         let base = parts(&none, &[]);
-        let hi = messages_json([("user", "Hi")]);
+        let hi = texts(&[(Role::User, "Hi")]);
         let keys: std::collections::BTreeSet<String> = [
             KeyFrame::new(&base).key(&hi),
-            KeyFrame::new(&base).key(&messages_json([("user", "Hi ")])),
-            KeyFrame::new(&base).key(&messages_json([("system", "Hi")])),
+            KeyFrame::new(&base).key(&texts(&[(Role::User, "Hi ")])),
+            KeyFrame::new(&base).key(&texts(&[(Role::System, "Hi")])),
             KeyFrame::new(&KeyParts { provider: "mock", ..base.clone() }).key(&hi),
             KeyFrame::new(&KeyParts { endpoint: "http://other", ..base.clone() }).key(&hi),
             KeyFrame::new(&KeyParts { model: "gpt2", ..base.clone() }).key(&hi),
             KeyFrame::new(&KeyParts { api_version: Some("1"), ..base.clone() }).key(&hi),
             KeyFrame::new(&KeyParts { repeat: 1, ..base.clone() }).key(&hi),
             KeyFrame::new(&KeyParts { options: &one, ..base.clone() }).key(&hi),
-            KeyFrame::new(&KeyParts { headers: &headers, ..base }).key(&hi),
+            KeyFrame::new(&KeyParts { headers: &headers, ..base.clone() }).key(&hi),
+            KeyFrame::new(&KeyParts { settings: &[("a", "1")], ..base.clone() }).key(&hi),
+            KeyFrame::new(&KeyParts { settings: &[("a", "2")], ..base }).key(&hi),
         ]
         .into();
-        assert_eq!(keys.len(), 10);
+        assert_eq!(keys.len(), 12);
     }
 
     #[test]

@@ -13,8 +13,10 @@ use super::columns::Texts;
 use super::values::StructRows;
 use crate::completion::{CallError, Completion, Status};
 use crate::error::{Error, ErrorKind, Result};
-use crate::inference::{Message, Requests};
+use crate::inference::Requests;
+use crate::message::{Message, Role};
 use crate::options::check_per_row;
+use crate::provider::format::{Format, format_of};
 use crate::provider::{FUNCTION, Model, Prepared, check_model, completion_options};
 use crate::spec::{CallSpec, ModelConf, PromptSpec};
 use crate::template::Template;
@@ -25,6 +27,7 @@ use crate::template::Template;
 /// `columns`, `plan.rows(columns)?.key(row)` is the row's cache key and `.canonical(row)` its request as text.
 pub struct RequestPlan {
     model: Model,
+    format: Arc<dyn Format>,
     prompt: PromptPlan,
     constant: Map<String, Value>,
     per_row: BTreeMap<String, usize>,
@@ -85,7 +88,8 @@ impl RequestPlan {
         per_row: &BTreeMap<String, usize>,
     ) -> Result<Self> {
         let model = Model::from_conf(model)?;
-        let requests = Requests::new(&model, options)?;
+        let format = format_of(&model)?;
+        let requests = Requests::in_format(&model, format.as_ref(), options)?;
         check_per_row(&FUNCTION, per_row.keys().map(String::as_str))?;
         let prompt = match prompt {
             PromptSpec::Column(column) => PromptPlan::Column(*column),
@@ -94,7 +98,7 @@ impl RequestPlan {
             }
         };
         let constant = completion_options(options)?.as_map().clone();
-        Ok(RequestPlan { model, prompt, constant, per_row: per_row.clone(), requests })
+        Ok(RequestPlan { model, format, prompt, constant, per_row: per_row.clone(), requests })
     }
 
     /// The model.
@@ -165,10 +169,15 @@ impl RequestRows<'_> {
         self.with(row, Requests::canonical)
     }
 
-    fn with<T>(&self, row: usize, make: impl Fn(&Requests, &[Message<'_>]) -> T) -> std::result::Result<T, NoRequest> {
-        let own = self.own_requests(row).map_err(|error| NoRequest { status: Status::InvalidRequest, error })?;
+    fn with<T>(
+        &self,
+        row: usize,
+        make: impl Fn(&Requests, &[Message<'_>]) -> Result<T>,
+    ) -> std::result::Result<T, NoRequest> {
+        let invalid = |error| NoRequest { status: Status::InvalidRequest, error };
+        let own = self.own_requests(row).map_err(invalid)?;
         let requests = own.as_ref().unwrap_or(&self.plan.requests);
-        self.prompts.with(row, |messages| make(requests, messages))
+        self.prompts.with(row, |messages| make(requests, messages).map_err(invalid))
     }
 
     /// `None` where the row has no option of its own.
@@ -183,7 +192,7 @@ impl RequestRows<'_> {
         }
         let mut all = self.plan.constant.clone();
         all.extend(given);
-        Requests::new(&self.plan.model, &all).map(Some)
+        Requests::in_format(&self.plan.model, self.plan.format.as_ref(), &all).map(Some)
     }
 }
 
@@ -251,12 +260,16 @@ impl<'a> Prompts<'a> {
         Ok(Prompts::Template { template, rows: StructRows::new(structs)? })
     }
 
-    fn with<T>(&self, row: usize, make: impl Fn(&[Message<'_>]) -> T) -> std::result::Result<T, NoRequest> {
-        let user = |content: &str| make(&[Message { role: "user", content }]);
+    fn with<T>(
+        &self,
+        row: usize,
+        make: impl Fn(&[Message<'_>]) -> std::result::Result<T, NoRequest>,
+    ) -> std::result::Result<T, NoRequest> {
+        let user = |content: &str| make(&[Message::text(Role::User, content)]);
         match self {
-            Prompts::Text(texts) => texts.get(row).map(user).ok_or_else(|| no_prompt("the prompt is NULL")),
+            Prompts::Text(texts) => texts.get(row).map_or_else(|| Err(no_prompt("the prompt is NULL")), user),
             Prompts::Template { template, rows } => match template.render(rows.row(row)) {
-                Ok(prompt) => Ok(user(&prompt)),
+                Ok(prompt) => user(&prompt),
                 Err(error) => Err(NoRequest { status: Status::NoPrompt, error }),
             },
             Prompts::Messages { lists, roles, contents } => {
@@ -280,12 +293,15 @@ impl<'a> Prompts<'a> {
                 let (Ok(roles), Ok(contents)) = (Texts::new(roles), Texts::new(contents)) else {
                     return Err(no_prompt("the prompt is not text"));
                 };
-                let messages: Option<Vec<Message<'_>>> =
-                    range.map(|i| Some(Message { role: roles.get(i)?, content: contents.get(i)? })).collect();
-                match messages {
-                    Some(messages) => Ok(make(&messages)),
-                    None => Err(no_prompt("a message of the prompt has no role or no content")),
-                }
+                let messages = range.map(|i| {
+                    let (Some(role), Some(content)) = (roles.get(i), contents.get(i)) else {
+                        return Err(no_prompt("a message of the prompt has no role or no content"));
+                    };
+                    let role = Role::parse(role);
+                    let role = role.map_err(|error| NoRequest { status: Status::InvalidRequest, error })?;
+                    Ok(Message::text(role, content))
+                });
+                make(&messages.collect::<std::result::Result<Vec<_>, _>>()?)
             }
         }
     }

@@ -15,4 +15,4 @@ pub use estimate::{Estimate, Estimator, Tokens};
 pub use limiter::{Limiter, Permit};
 pub use pipeline::{Backend, Pipeline, Policy};
 pub use quota::{NoQuota, Quota};
-pub use request::{Message, Requests};
+pub use request::Requests;

@@ -116,7 +116,10 @@ impl<B: Backend> Pipeline<B> {
             let (attempt, latency) = self.attempt(request, counters, &mut spent).await;
             self.bill(&attempt, counters, &mut spent);
             let failure = match attempt.result {
-                Ok(answer) => return self.answered(answer, attempt.usage, latency, &spent),
+                Ok(answer) => {
+                    let answered = self.answered(answer, attempt.usage, latency, &spent);
+                    return Completion { ttft_ms: attempt.ttft.map(millis), ..answered };
+                }
                 Err(failure) => failure,
             };
             counters.attempt_failed(failure.status);
@@ -155,13 +158,10 @@ impl<B: Backend> Pipeline<B> {
         let most = self.policy.timeout.min(self.policy.row_timeout.saturating_sub(spent.time));
         let attempt = match timeout(most, self.backend.attempt(request)).await {
             Ok(attempt) => attempt,
-            Err(_) => Attempt {
-                result: Err(Failure::transient(
-                    Status::Timeout,
-                    format!("no whole answer within {} ms", most.as_millis()),
-                )),
-                usage: Usage::default(),
-            },
+            Err(_) => Attempt::failed(Failure::transient(
+                Status::Timeout,
+                format!("no whole answer within {} ms", most.as_millis()),
+            )),
         };
         drop(permit);
         let latency = begun.elapsed();

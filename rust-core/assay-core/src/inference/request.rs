@@ -8,41 +8,40 @@ use serde_json::{Map, Value};
 
 use crate::cache::key::{KeyFrame, KeyParts, messages_json};
 use crate::error::Result;
-use crate::provider::{BodyFrame, Model, Prepared, completion_options, extra_headers};
-
-/// One message of a chat.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Message<'a> {
-    /// Who says it, for instance `user`.
-    pub role: &'a str,
-    /// What is said.
-    pub content: &'a str,
-}
+use crate::message::{Message, Role};
+use crate::provider::format::{Format, Frame, format_of};
+use crate::provider::{Model, Prepared, completion_options, extra_headers};
 
 /// Makes the requests of one model with one set of options: all but the messages is built once.
 ///
 /// ```
-/// use assay_core::{inference::{Message, Requests}, provider::Model, spec::ModelConf};
+/// use assay_core::{inference::Requests, message::{Message, Role}, provider::Model, spec::ModelConf};
 /// let conf = [("provider", "mock"), ("model", "m")].map(|(k, v)| (k.to_string(), v.to_string())).into();
 /// let model = Model::from_conf(&ModelConf { name: "m".into(), conf }).unwrap();
 /// let options = serde_json::json!({"temperature": 0, "system": "Be brief."}).as_object().cloned().unwrap();
 /// let requests = Requests::new(&model, &options).unwrap();
-/// let hi = [Message { role: "user", content: "Hi" }];
-/// assert_eq!(requests.canonical(&hi), r#"{"endpoint":"","key_version":1,"messages":[{"content":"Be brief.","role":"system"},{"content":"Hi","role":"user"}],"model":"m","options":{"temperature":0},"provider":"mock","repeat":0}"#);
-/// assert_eq!(requests.key(&hi), requests.prepare(&hi).key);
+/// let hi = [Message::text(Role::User, "Hi")];
+/// assert_eq!(requests.canonical(&hi).unwrap(), r#"{"endpoint":"","key_version":1,"messages":[{"content":"Be brief.","role":"system"},{"content":"Hi","role":"user"}],"model":"m","options":{"temperature":0},"provider":"mock","repeat":0}"#);
+/// assert_eq!(requests.key(&hi).unwrap(), requests.prepare(&hi).unwrap().key);
 /// ```
 #[derive(Clone)]
 pub struct Requests {
     system: Option<String>,
     key: KeyFrame,
-    body: BodyFrame,
+    frame: Arc<dyn Frame>,
     headers: Arc<HeaderMap>,
 }
 
 impl Requests {
     /// Checks `options` (as the user gave them) and builds what all requests share.
     pub fn new(model: &Model, options: &Map<String, Value>) -> Result<Self> {
+        Requests::in_format(model, format_of(model)?.as_ref(), options)
+    }
+
+    /// The same for a `format` that was made before.
+    pub fn in_format(model: &Model, format: &dyn Format, options: &Map<String, Value>) -> Result<Self> {
         let options = completion_options(options)?;
+        format.check(model, &options)?;
         let own_headers = extra_headers(&options);
         // The request's header stands over the model's of the same name, as it does when it is sent.
         let mut headers: Vec<(String, String)> = model
@@ -66,6 +65,7 @@ impl Requests {
             headers: &headers,
             options: &keyed,
             repeat: options.int("repeat").unwrap_or(0),
+            settings: &model.keyed().collect::<Vec<_>>(),
         });
         let header = |(name, value): &(String, String)| {
             let mut header = HeaderValue::from_str(value).ok()?;
@@ -75,33 +75,38 @@ impl Requests {
         Ok(Requests {
             system: options.text("system").map(str::to_string),
             key,
-            body: BodyFrame::new(&model.model, &options),
+            frame: Arc::from(format.frame(model, &options, model.stream)?),
             headers: Arc::new(own_headers.iter().filter_map(header).collect()),
         })
     }
 
-    /// The request with these messages, behind the `system` option's.
-    pub fn prepare(&self, messages: &[Message<'_>]) -> Prepared {
-        let messages = self.messages(messages);
-        Prepared {
-            key: self.key.key(&messages),
-            body: Bytes::from(self.body.body(&messages)),
-            headers: Arc::clone(&self.headers),
-        }
+    /// The request with these messages, behind the `system` option's. Errors, of this function and of those below:
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for messages that the format cannot carry.
+    pub fn prepare(&self, messages: &[Message<'_>]) -> Result<Prepared> {
+        self.with_all(messages, |messages| {
+            Ok(Prepared {
+                key: self.key.key(&messages_json(messages)?),
+                body: Bytes::from(self.frame.body(messages)?),
+                headers: Arc::clone(&self.headers),
+            })
+        })
     }
 
     /// The cache key of the request with these messages: the value of `llm_request_key`.
-    pub fn key(&self, messages: &[Message<'_>]) -> String {
-        self.key.key(&self.messages(messages))
+    pub fn key(&self, messages: &[Message<'_>]) -> Result<String> {
+        self.with_all(messages, |messages| Ok(self.key.key(&messages_json(messages)?)))
     }
 
     /// The canonical text that the key is the hash of: the value of `llm_request`. Holds no key and no secret header.
-    pub fn canonical(&self, messages: &[Message<'_>]) -> String {
-        self.key.canonical(&self.messages(messages))
+    pub fn canonical(&self, messages: &[Message<'_>]) -> Result<String> {
+        self.with_all(messages, |messages| Ok(self.key.canonical(&messages_json(messages)?)))
     }
 
-    fn messages(&self, messages: &[Message<'_>]) -> String {
-        let system = self.system.as_deref().map(|content| ("system", content));
-        messages_json(system.into_iter().chain(messages.iter().map(|m| (m.role, m.content))))
+    fn with_all<T>(&self, messages: &[Message<'_>], make: impl Fn(&[Message<'_>]) -> Result<T>) -> Result<T> {
+        let Some(system) = &self.system else { return make(messages) };
+        let mut all = Vec::with_capacity(messages.len() + 1);
+        all.push(Message::text(Role::System, system));
+        all.extend(messages.iter().cloned());
+        make(&all)
     }
 }

@@ -40,7 +40,7 @@ impl Failure {
     }
 
     /// The failure that a response of `http_status` with `body` stands for.
-    pub fn from_response(http_status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
+    pub fn from_response(http_status: u16, body: &[u8]) -> Self {
         let error = ErrorBody::read(body);
         let (status, retryable) = classify(http_status, &error.words());
         Failure {
@@ -48,7 +48,7 @@ impl Failure {
             message: error.describe(http_status, body.len()),
             retry: if retryable { Retry::Backoff } else { Retry::Never },
             http_status: Some(http_status),
-            retry_after,
+            retry_after: None,
         }
     }
 }
@@ -223,13 +223,13 @@ mod tests {
     fn a_message_holds_words_and_no_text_of_the_provider() {
         let body = br#"{"error": {"message": "Incorrect API key sk-zz for 'my prompt'", "code": "invalid_api_key",
             "type": "my prompt is here"}}"#;
-        let failure = Failure::from_response(401, body, None);
+        let failure = Failure::from_response(401, body);
         assert_eq!(failure.message, format!("HTTP 401, code invalid_api_key, body of {} bytes", body.len()));
-        let failure = Failure::from_response(502, b"<html>Bad gateway</html>", None);
+        let failure = Failure::from_response(502, b"<html>Bad gateway</html>");
         assert_eq!(failure.message, "HTTP 502, body of 24 bytes");
-        let failure = Failure::from_response(400, br#"{"error": {"code": "sk-proj-1a2b3c"}}"#, None);
+        let failure = Failure::from_response(400, br#"{"error": {"code": "sk-proj-1a2b3c"}}"#);
         assert_eq!(failure.message, "HTTP 400, body of 37 bytes");
         let azure = br#"{"error": {"code": "content_filter", "innererror": {"code": "ResponsibleAIPolicyViolation"}}}"#;
-        assert_eq!(Failure::from_response(400, azure, None).status, ContentFiltered);
+        assert_eq!(Failure::from_response(400, azure).status, ContentFiltered);
     }
 }

@@ -3,18 +3,23 @@
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, Request, Url};
+use tokio::time::timeout;
 
 use super::classify::{Failure, Retry};
+use super::format::{StreamDecoder, StreamParser, StreamStep};
 use crate::completion::Status;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind};
 
 /// The most that is read of one response.
 const MAX_BODY: usize = 64 << 20;
+
+/// How long to wait for the end of a body whose end marker was read.
+const DRAIN: Duration = Duration::from_millis(20);
 
 /// The HTTP clients of a process, by connect timeout: reqwest fixes it for a client. Usually one.
 #[derive(Debug, Default)]
@@ -22,7 +27,7 @@ pub struct Clients(Mutex<HashMap<Duration, Client>>);
 
 impl Clients {
     /// The client that gives up connecting after `connect_timeout`.
-    pub fn get(&self, connect_timeout: Duration) -> Result<Client> {
+    pub fn get(&self, connect_timeout: Duration) -> crate::Result<Client> {
         let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&connect_timeout) {
             return Ok(client.clone());
@@ -45,53 +50,118 @@ impl Clients {
     }
 }
 
-/// A whole response.
-#[derive(Debug)]
-pub(super) struct HttpReply {
+/// A response whose body is still to be read.
+pub(super) struct Reply {
     pub(super) status: u16,
-    pub(super) retry_after: Option<Duration>,
-    pub(super) body: Bytes,
+    pub(super) headers: HeaderMap,
+    response: reqwest::Response,
+    idle: Duration,
 }
 
-/// Sends `body` and reads the whole response.
+/// Sends `body` and waits for the head of the response. Its body may bring nothing for `idle` before it is cut.
 pub(super) async fn post(
     client: &Client,
     url: &Url,
     headers: HeaderMap,
     body: Bytes,
-) -> std::result::Result<HttpReply, Failure> {
+    idle: Duration,
+) -> Result<Reply, Failure> {
     let mut request = Request::new(Method::POST, url.clone());
     *request.headers_mut() = headers;
     *request.body_mut() = Some(body.into());
     let mut response = client.execute(request).await.map_err(|e| connection_failure(&e))?;
-    let status = response.status().as_u16();
-    let retry_after = if status == 200 { None } else { retry_after(response.headers(), SystemTime::now()) };
-    let cut = |e: reqwest::Error| Failure {
-        http_status: Some(status),
-        ..Failure::transient(Status::NetworkError, format!("the connection broke within the answer{}", cause(&e)))
-    };
-    let Some(mut whole) = response.chunk().await.map_err(cut)? else {
-        return Ok(HttpReply { status, retry_after, body: Bytes::new() });
-    };
-    // Most answers come in one chunk, which is then not copied.
-    let mut more: Option<BytesMut> = None;
-    while let Some(chunk) = response.chunk().await.map_err(cut)? {
-        let body = more.get_or_insert_with(|| BytesMut::from(&whole[..]));
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(Failure {
-                status: Status::ServerError,
-                message: format!("the answer is longer than {MAX_BODY} bytes"),
-                retry: Retry::Never,
-                http_status: Some(status),
-                retry_after: None,
-            });
+    let headers = std::mem::take(response.headers_mut());
+    Ok(Reply { status: response.status().as_u16(), headers, response, idle })
+}
+
+impl Reply {
+    /// The next piece of the body; `None` at its end.
+    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+        let failure = match timeout(self.idle, self.response.chunk()).await {
+            Ok(Ok(chunk)) => return Ok(chunk),
+            Ok(Err(e)) => {
+                Failure::transient(Status::NetworkError, format!("the connection broke within the answer{}", cause(&e)))
+            }
+            Err(_) => {
+                Failure::transient(Status::Timeout, format!("the answer stood still for {} ms", self.idle.as_millis()))
+            }
+        };
+        Err(Failure { http_status: Some(self.status), ..failure })
+    }
+
+    /// The whole body.
+    pub(super) async fn body(&mut self) -> Result<Bytes, Failure> {
+        let Some(whole) = self.chunk().await? else { return Ok(Bytes::new()) };
+        // Most answers come in one chunk, which is then not copied.
+        let mut more: Option<BytesMut> = None;
+        while let Some(chunk) = self.chunk().await? {
+            let body = more.get_or_insert_with(|| BytesMut::from(&whole[..]));
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(self.too_long());
+            }
+            body.extend_from_slice(&chunk);
         }
-        body.extend_from_slice(&chunk);
+        Ok(more.map_or(whole, BytesMut::freeze))
     }
-    if let Some(body) = more {
-        whole = body.freeze();
+
+    /// Reads the body as a stream of events into `parser`, and says when the first token came.
+    pub(super) async fn events(
+        &mut self,
+        decoder: &mut dyn StreamDecoder,
+        parser: &mut dyn StreamParser,
+    ) -> (StreamEnd, Option<Instant>) {
+        let mut first_token = None;
+        let mut read = 0;
+        loop {
+            let chunk = match self.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => return (StreamEnd::Complete, first_token),
+                Err(failure) => return (StreamEnd::Failed(failure), first_token),
+            };
+            read += chunk.len();
+            if read > MAX_BODY {
+                return (StreamEnd::Failed(self.too_long()), first_token);
+            }
+            let mut is_token = false;
+            let step = decoder.feed(&chunk, &mut |event, data| {
+                let step = parser.event(event, data);
+                is_token |= step == StreamStep::Token;
+                step
+            });
+            if is_token {
+                first_token.get_or_insert_with(Instant::now);
+            }
+            match step {
+                Ok(StreamStep::Done) => {
+                    // What still comes is nothing, or little; reading it lets the connection be used again.
+                    let _ = timeout(DRAIN, self.response.chunk()).await;
+                    return (StreamEnd::Complete, first_token);
+                }
+                Ok(_) => {}
+                Err(fault) => {
+                    let failure =
+                        Failure { http_status: Some(self.status), ..Failure::transient(Status::ServerError, fault.0) };
+                    return (StreamEnd::Failed(failure), first_token);
+                }
+            }
+        }
     }
-    Ok(HttpReply { status, retry_after, body: whole })
+
+    fn too_long(&self) -> Failure {
+        Failure {
+            retry: Retry::Never,
+            http_status: Some(self.status),
+            ..Failure::transient(Status::ServerError, format!("the answer is longer than {MAX_BODY} bytes"))
+        }
+    }
+}
+
+/// How the reading of a stream ended.
+pub(super) enum StreamEnd {
+    /// The parser had its end marker, or the body ended as HTTP says it must.
+    Complete,
+    /// It was cut.
+    Failed(Failure),
 }
 
 fn connection_failure(e: &reqwest::Error) -> Failure {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::classify::{Failure, Retry};
 use super::model::Model;
-use super::{Answer, Attempt};
+use super::{Answer, Attempt, RateHeaders};
 use crate::completion::{Status, Usage};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -72,8 +72,8 @@ impl Mock {
             tokio::time::sleep(self.latency).await;
         }
         match self.answer(key, body) {
-            Ok((answer, usage)) => Attempt { result: Ok(answer), usage },
-            Err(failure) => Attempt { result: Err(failure), usage: Usage::default() },
+            Ok((answer, usage)) => Attempt { result: Ok(answer), usage, rate: RateHeaders::default(), ttft: None },
+            Err(failure) => Attempt::failed(failure),
         }
     }
 
@@ -112,14 +112,11 @@ impl Mock {
         let (status, reason) = if truncated { (Status::Truncated, "length") } else { (Status::Ok, "stop") };
         let (text, partial_text) = if truncated { (None, Some(text)) } else { (Some(text), None) };
         let answer = Answer {
-            status,
             text,
             partial_text,
-            reasoning: None,
-            tool_calls: None,
-            logprobs: None,
             finish_reason: Some(reason.to_string()),
             model_answered: Some(self.model.clone()),
+            ..Answer::new(status)
         };
         Ok((answer, usage))
     }

@@ -6,10 +6,82 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 
+use super::format::format_of;
 use super::price::{Price, listed_for};
 use super::secret::{KeySource, Secret};
 use crate::error::{Error, ErrorKind, Result, hint};
 use crate::spec::ModelConf;
+
+/// A wire format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderKind {
+    /// OpenAI's chat completions, which most servers speak.
+    OpenAi,
+    /// Answers made in this process.
+    Mock,
+}
+
+/// What a model of a provider has without the user's word.
+#[derive(Debug, Clone, Copy)]
+pub struct ProviderInfo {
+    /// The wire format.
+    pub kind: ProviderKind,
+    /// The name in configuration and keys.
+    pub name: &'static str,
+    /// What it is, in a few words.
+    pub doc: &'static str,
+    /// The base URL.
+    pub endpoint: DefaultEndpoint,
+    /// The environment variable of the key. Where the provider has an endpoint of its own, the key goes there only: another
+    /// endpoint gets none without the user's word.
+    pub key_env: Option<&'static str>,
+    /// What an endpoint must not end in, because the provider puts it there.
+    pub paths: &'static [&'static str],
+}
+
+/// The base URL of a model that has no setting `endpoint`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DefaultEndpoint {
+    /// The provider's own.
+    Url(&'static str),
+    /// There is none, and the user must give one.
+    Required,
+    /// None is needed.
+    None,
+}
+
+/// Every provider, in the order of the documentation.
+pub const PROVIDERS: &[ProviderInfo] = &[
+    ProviderInfo {
+        kind: ProviderKind::OpenAi,
+        name: "openai",
+        doc: "OpenAI's chat completions, which most servers speak",
+        endpoint: DefaultEndpoint::Url("https://api.openai.com/v1"),
+        key_env: Some("OPENAI_API_KEY"),
+        paths: &["/chat/completions"],
+    },
+    ProviderInfo {
+        kind: ProviderKind::Mock,
+        name: "mock",
+        doc: "answers made in the process",
+        endpoint: DefaultEndpoint::None,
+        key_env: None,
+        paths: &[],
+    },
+];
+
+impl ProviderKind {
+    /// What its models have without the user's word.
+    pub fn info(self) -> &'static ProviderInfo {
+        // Every kind is in the table, which a test sees to.
+        PROVIDERS.iter().find(|info| info.kind == self).unwrap_or(&PROVIDERS[0])
+    }
+
+    /// The name in configuration and keys.
+    pub fn name(self) -> &'static str {
+        self.info().name
+    }
+}
 
 /// One setting of a model.
 #[derive(Debug, Clone, Copy)]
@@ -20,13 +92,21 @@ pub struct Setting {
     pub default: &'static str,
     /// What it does.
     pub doc: &'static str,
+    /// The providers that have it; empty for all.
+    pub providers: &'static [ProviderKind],
+    /// Whether it may change an answer and so belongs into the cache key.
+    pub is_keyed: bool,
 }
 
 const fn setting(key: &'static str, default: &'static str, doc: &'static str) -> Setting {
-    Setting { key, default, doc }
+    Setting { key, default, doc, providers: &[], is_keyed: false }
 }
 
-/// Every setting of a model.
+const fn of(providers: &'static [ProviderKind], setting: Setting) -> Setting {
+    Setting { providers, ..setting }
+}
+
+/// Every setting of a model. A setting of `providers` is kept as text, for [`Model::own`].
 pub const SETTINGS: &[Setting] = &[
     setting("provider", "", "The wire format: openai (chat completions), or mock (answers in the process)."),
     setting("endpoint", "the provider's own", "The base URL, for instance https://api.openai.com/v1."),
@@ -35,8 +115,10 @@ pub const SETTINGS: &[Setting] = &[
     setting("apiKeyEnv", "OPENAI_API_KEY at OpenAI's own endpoint, else none", "The environment variable of the key."),
     setting("apiKeyFile", "", "The file of the key, on every executor; read again when the server answers 401."),
     setting("apiKeySecret", "", "The key itself; Spark redacts it in its UI and logs."),
+    setting("stream", "false", "Whether answers are streamed, which gives the time to the first token (ttft_ms)."),
     setting("maxConcurrency", "64", "How many requests an executor process has open at once."),
     setting("timeoutMs", "60000", "How long one attempt may take."),
+    setting("idleTimeoutMs", "timeoutMs", "How long an answer that has begun may bring nothing before it is cut."),
     setting("connectTimeoutMs", "10000", "How long opening a connection may take."),
     setting(
         "rowTimeoutMs",
@@ -73,36 +155,22 @@ pub const SETTINGS: &[Setting] = &[
         "US dollars for a million tokens of reasoning, which are part of the output.",
     ),
     setting("headers.<Name>", "", "A header to send with every request."),
-    setting("mock.reply", "the last user message", "mock only: the answer, a Jinja text over prompt, model and seed."),
-    setting("mock.latencyMs", "0", "mock only: how long an answer takes."),
-    setting("mock.errorRate", "0", "mock only: the share of requests, chosen by their keys, that fail."),
+    of(
+        MOCK,
+        setting(
+            "mock.reply",
+            "the last user message",
+            "mock only: the answer, a Jinja text over prompt, model and seed.",
+        ),
+    ),
+    of(MOCK, setting("mock.latencyMs", "0", "mock only: how long an answer takes.")),
+    of(MOCK, setting("mock.errorRate", "0", "mock only: the share of requests, chosen by their keys, that fail.")),
 ];
+
+const MOCK: &[ProviderKind] = &[ProviderKind::Mock];
 
 /// Settings of quotas that the whole cluster shares.
 const QUOTA_SETTINGS: &[&str] = &["quotaGroup", "requestsPerMinute", "inputTokensPerMinute", "outputTokensPerMinute"];
-
-/// A wire format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProviderKind {
-    /// OpenAI's chat completions, which most servers speak.
-    OpenAi,
-    /// Answers made in this process.
-    Mock,
-}
-
-impl ProviderKind {
-    /// The name in configuration and keys.
-    pub fn name(self) -> &'static str {
-        match self {
-            ProviderKind::OpenAi => "openai",
-            ProviderKind::Mock => "mock",
-        }
-    }
-
-    fn from_name(name: &str) -> Option<Self> {
-        [ProviderKind::OpenAi, ProviderKind::Mock].into_iter().find(|kind| kind.name() == name)
-    }
-}
 
 /// How the mock answers.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -130,10 +198,14 @@ pub struct Model {
     pub api_version: Option<String>,
     /// Where the key comes from.
     pub key: KeySource,
+    /// Whether answers are streamed.
+    pub stream: bool,
     /// How many requests this process may have open at once.
     pub max_concurrency: usize,
     /// How long one attempt may take.
     pub timeout: Duration,
+    /// How long an answer that has begun may bring nothing.
+    pub idle_timeout: Duration,
     /// How long opening a connection may take.
     pub connect_timeout: Duration,
     /// How long a row may take with all its retries, not counting the wait for its turn.
@@ -148,12 +220,22 @@ pub struct Model {
     pub headers: Vec<(String, Secret)>,
     /// How the mock answers.
     pub mock: MockConf,
+    /// Settings of this provider only, as text.
+    own: BTreeMap<&'static str, String>,
 }
 
-const OPENAI_ENDPOINT: &str = "https://api.openai.com/v1";
-const OPENAI_KEY_ENV: &str = "OPENAI_API_KEY";
-
 impl Model {
+    /// The text of a setting that only some providers have; `None` where it was not given.
+    pub fn own(&self, key: &str) -> Option<&str> {
+        self.own.get(key).map(String::as_str)
+    }
+
+    /// Settings that may change an answer, with their values.
+    pub fn keyed(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let is_keyed = |key: &str| SETTINGS.iter().any(|setting| setting.key == key && setting.is_keyed);
+        self.own.iter().filter(move |(key, _)| is_keyed(key)).map(|(key, value)| (*key, value.as_str()))
+    }
+
     /// Reads and checks a model's settings.
     ///
     /// Errors: [`ErrorKind::UnknownProvider`]; [`ErrorKind::InvalidModel`] for a setting that is unknown, missing or cannot
@@ -184,6 +266,9 @@ pub fn check_model(conf: &ModelConf, executor_env: &[String]) -> Result<()> {
     if model.provider == ProviderKind::Mock {
         return super::mock::Mock::new(&model).map(|_| ());
     }
+    let format = format_of(&model)?;
+    format.url(&model, model.stream)?;
+    format.headers(&model)?;
     model.key.check(executor_env).map_err(|e| e.context(format!("model '{}'", conf.name)))
 }
 
@@ -196,21 +281,19 @@ impl Reader<'_> {
     fn read(&self) -> Result<Model> {
         self.check_keys()?;
         let name = self.required("provider")?;
-        let provider = ProviderKind::from_name(name).ok_or_else(|| {
-            let known = [ProviderKind::OpenAi, ProviderKind::Mock].map(ProviderKind::name);
+        let info = PROVIDERS.iter().find(|info| info.name == name).ok_or_else(|| {
+            let known = PROVIDERS.iter().map(|info| info.name);
             Error::new(
                 ErrorKind::UnknownProvider,
                 format!("model '{}' has an unknown provider '{name}'{}", self.name, hint(name, known)),
             )
         })?;
-        if provider != ProviderKind::Mock
-            && let Some(key) = self.conf.keys().find(|key| key.starts_with("mock."))
-        {
-            return Err(self.invalid(key, "is for the provider mock only"));
-        }
-        let endpoint = self.endpoint(provider)?;
-        let key = self.key(provider, &endpoint)?;
+        let provider = info.kind;
+        let own = self.own(provider)?;
+        let endpoint = self.endpoint(info)?;
+        let key = self.key(info, &endpoint)?;
         let (price, context_window) = self.price(provider, &endpoint, self.required("model")?)?;
+        let timeout_ms = self.whole("timeoutMs", 1, 60_000)?;
         let millis = |key: &str, default: u64| Ok(Duration::from_millis(self.whole(key, 1, default)?));
         Ok(Model {
             name: self.name.to_string(),
@@ -219,8 +302,11 @@ impl Reader<'_> {
             api_version: self.text("apiVersion").map(str::to_string),
             key,
             endpoint,
+            stream: self.flag("stream")?,
+            own,
             max_concurrency: self.whole("maxConcurrency", 1, 64)?.min(1 << 20) as usize,
-            timeout: millis("timeoutMs", 60_000)?,
+            timeout: Duration::from_millis(timeout_ms),
+            idle_timeout: millis("idleTimeoutMs", timeout_ms)?,
             connect_timeout: millis("connectTimeoutMs", 10_000)?,
             row_timeout: millis("rowTimeoutMs", 600_000)?,
             max_retries: self.whole("maxRetries", 0, 4)?.min(1000) as u32,
@@ -233,6 +319,21 @@ impl Reader<'_> {
                 error_rate: self.number("mock.errorRate", 1.0)?.unwrap_or(0.0),
             },
         })
+    }
+
+    /// Settings that not all providers have. Errors: [`ErrorKind::InvalidModel`] for one that `provider` does not have.
+    fn own(&self, provider: ProviderKind) -> Result<BTreeMap<&'static str, String>> {
+        let mut own = BTreeMap::new();
+        for setting in SETTINGS.iter().filter(|setting| !setting.providers.is_empty()) {
+            let Some(text) = self.text(setting.key) else { continue };
+            if !setting.providers.contains(&provider) {
+                let names: Vec<&str> = setting.providers.iter().map(|kind| kind.name()).collect();
+                let which = if names.len() == 1 { "provider" } else { "providers" };
+                return Err(self.invalid(setting.key, &format!("is for the {which} {} only", names.join(", "))));
+            }
+            own.insert(setting.key, text.to_string());
+        }
+        Ok(own)
     }
 
     fn check_keys(&self) -> Result<()> {
@@ -269,6 +370,14 @@ impl Reader<'_> {
 
     fn required(&self, key: &str) -> Result<&str> {
         self.text(key).ok_or_else(|| self.invalid(key, "is missing"))
+    }
+
+    fn flag(&self, key: &str) -> Result<bool> {
+        match self.text(key).map(str::to_ascii_lowercase).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            _ => Err(self.invalid(key, "must be true or false")),
+        }
     }
 
     fn whole(&self, key: &str, min: u64, default: u64) -> Result<u64> {
@@ -318,11 +427,16 @@ impl Reader<'_> {
         }
     }
 
-    fn endpoint(&self, provider: ProviderKind) -> Result<String> {
-        let text = match (self.text("endpoint"), provider) {
+    fn endpoint(&self, info: &ProviderInfo) -> Result<String> {
+        let text = match (self.text("endpoint"), info.endpoint) {
             (Some(text), _) => text.trim_end_matches('/'),
-            (None, ProviderKind::Mock) => return Ok(String::new()),
-            (None, ProviderKind::OpenAi) => OPENAI_ENDPOINT,
+            (None, DefaultEndpoint::Url(url)) => url,
+            (None, DefaultEndpoint::None) => return Ok(String::new()),
+            (None, DefaultEndpoint::Required) => {
+                return Err(
+                    self.invalid("endpoint", &format!("is missing: provider {} has no endpoint of its own", info.name))
+                );
+            }
         };
         let url = Url::parse(text).map_err(|e| self.invalid("endpoint", &format!("is not a URL: {e}")))?;
         let what = match () {
@@ -333,25 +447,26 @@ impl Reader<'_> {
             () if url.query().is_some() || url.fragment().is_some() => {
                 "must be a base URL without '?' or '#'; an API version goes under apiVersion"
             }
-            () if url.path().ends_with("/chat/completions") => {
-                "must be the base URL, without /chat/completions at its end"
-            }
-            () => return Ok(text.to_string()),
+            () => match info.paths.iter().find(|path| url.path().ends_with(*path)) {
+                Some(path) => &format!("must be the base URL, without {path} at its end"),
+                None => return Ok(text.to_string()),
+            },
         };
         Err(self.invalid("endpoint", what))
     }
 
-    fn key(&self, provider: ProviderKind, endpoint: &str) -> Result<KeySource> {
+    fn key(&self, info: &ProviderInfo, endpoint: &str) -> Result<KeySource> {
         let given: Vec<&str> = ["apiKeyEnv", "apiKeyFile", "apiKeySecret"]
             .into_iter()
             .filter(|key| self.conf.contains_key(*key))
             .collect();
         match given[..] {
             // Without a word from the user, OpenAI's key goes to OpenAI only.
-            [] if provider == ProviderKind::OpenAi && endpoint == OPENAI_ENDPOINT => {
-                Ok(KeySource::Env(OPENAI_KEY_ENV.to_string()))
-            }
-            [] => Ok(KeySource::None),
+            [] => Ok(match (info.key_env, info.endpoint) {
+                (Some(name), DefaultEndpoint::Required) => KeySource::Env(name.to_string()),
+                (Some(name), DefaultEndpoint::Url(url)) if url == endpoint => KeySource::Env(name.to_string()),
+                _ => KeySource::None,
+            }),
             ["apiKeyEnv"] => match self.required("apiKeyEnv")? {
                 name if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => {
                     Ok(KeySource::Env(name.to_string()))
@@ -399,6 +514,9 @@ mod tests {
         assert_eq!((model.max_concurrency, model.max_retries), (64, 4));
         assert_eq!(model.timeout, Duration::from_secs(60));
         assert_eq!(model.row_timeout, Duration::from_secs(600));
+        assert!(!model.stream && model.idle_timeout == model.timeout);
+        let model = Model::from_conf(&conf(&[("timeoutMs", "5000"), ("stream", "True")])).unwrap();
+        assert!(model.stream && model.idle_timeout == Duration::from_secs(5));
         let model = Model::from_conf(&conf(&[("endpoint", "-")])).unwrap();
         assert_eq!(model.key, KeySource::Env("OPENAI_API_KEY".into()));
     }
@@ -429,6 +547,8 @@ mod tests {
             (&[("apiKeyEnv", "sk-zz")], "not the key itself"),
             (&[("headers.a b", "1")], "is no valid header name"),
             (&[("headers.a", "sk-zz\n")], "characters"),
+            (&[("stream", "sk-zz")], "must be true or false"),
+            (&[("idleTimeoutMs", "0")], "a whole number of at least 1"),
             (&[("requestsPerMinute", "5")], "not yet enforced"),
             (&[("quotaGroup", "g")], "not yet enforced"),
         ] {
@@ -454,6 +574,17 @@ mod tests {
         assert_eq!((gateway.price, gateway.context_window), (Price::default(), None));
         let told = read(&[("model", "mine"), ("price.table", "openai/gpt-4o")]);
         assert_eq!((told.price.input, told.context_window), (Some(2.5), Some(128_000)));
+    }
+
+    #[test]
+    fn tables_agree() {
+        for info in PROVIDERS {
+            assert_eq!(info.kind.info().name, info.name);
+            assert_eq!(PROVIDERS.iter().filter(|other| other.name == info.name).count(), 1);
+        }
+        for setting in SETTINGS {
+            assert_eq!(SETTINGS.iter().filter(|other| other.key == setting.key).count(), 1, "{}", setting.key);
+        }
     }
 
     #[test]

@@ -23,16 +23,7 @@ struct Step {
 }
 
 fn answer(text: &str) -> Answer {
-    Answer {
-        status: Status::Ok,
-        text: Some(text.into()),
-        partial_text: None,
-        reasoning: None,
-        tool_calls: None,
-        logprobs: None,
-        finish_reason: Some("stop".into()),
-        model_answered: None,
-    }
+    Answer { text: Some(text.into()), finish_reason: Some("stop".into()), ..Answer::new(Status::Ok) }
 }
 
 fn tokens(input: i64, output: i64) -> Usage {
@@ -42,12 +33,16 @@ fn tokens(input: i64, output: i64) -> Usage {
 fn ok(takes_ms: u64) -> Step {
     Step {
         takes: Duration::from_millis(takes_ms),
-        attempt: Attempt { result: Ok(answer("a")), usage: tokens(1000, 100) },
+        attempt: Attempt {
+            result: Ok(answer("a")),
+            usage: tokens(1000, 100),
+            ..Attempt::failed(transient(Status::Ok))
+        },
     }
 }
 
 fn fail(takes_ms: u64, failure: Failure) -> Step {
-    Step { takes: Duration::from_millis(takes_ms), attempt: Attempt { result: Err(failure), usage: Usage::default() } }
+    Step { takes: Duration::from_millis(takes_ms), attempt: Attempt::failed(failure) }
 }
 
 fn transient(status: Status) -> Failure {

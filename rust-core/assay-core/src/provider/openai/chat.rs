@@ -1,29 +1,93 @@
-//! OpenAI's chat completions, without streaming.
+//! OpenAI's chat completions.
 
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::Answer;
-use super::classify::{ErrorBody, Failure, Retry, classify};
+use super::stream::ChatStream;
 use crate::completion::{Status, Usage};
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::{Content as Said, Message as ChatMessage, Part as Piece};
 use crate::options::Options;
+use crate::provider::Answer;
+use crate::provider::classify::{ErrorBody, Failure, Retry, classify};
+use crate::provider::format::{Format, Frame, Parsed, StreamParser, join, put_key};
+use crate::provider::model::Model;
+use crate::provider::secret::Secret;
+
+/// `POST {endpoint}/chat/completions`.
+pub(in crate::provider) struct OpenAiChat;
+
+impl Format for OpenAiChat {
+    /// Every option has its place here.
+    fn check(&self, _model: &Model, _options: &Options) -> Result<()> {
+        Ok(())
+    }
+
+    fn url(&self, model: &Model, _stream: bool) -> Result<Url> {
+        let mut url = join(model, "/chat/completions")?;
+        if let Some(version) = &model.api_version {
+            url.query_pairs_mut().append_pair("api-version", version);
+        }
+        Ok(url)
+    }
+
+    fn headers(&self, _model: &Model) -> Result<HeaderMap> {
+        Ok(HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]))
+    }
+
+    fn frame(&self, model: &Model, options: &Options, stream: bool) -> Result<Box<dyn Frame>> {
+        Ok(Box::new(ChatFrame::new(&model.model, options, stream)))
+    }
+
+    fn sign(
+        &self,
+        model: &Model,
+        key: Option<&Secret>,
+        _url: &Url,
+        headers: &mut HeaderMap,
+        _body: &[u8],
+        _now: SystemTime,
+    ) -> Result<()> {
+        // Azure, the one with api-version, takes its keys in a header of its own.
+        let name = if model.api_version.is_some() { HeaderName::from_static("api-key") } else { AUTHORIZATION };
+        put_key(model, key, headers, name)
+    }
+
+    fn parse(&self, http_status: u16, _headers: &HeaderMap, body: &[u8]) -> Parsed {
+        parse(http_status, body)
+    }
+
+    fn stream(&self) -> Box<dyn StreamParser> {
+        Box::new(ChatStream::default())
+    }
+}
 
 /// The body of a request around its messages: made once for many requests that differ in their messages only.
-#[derive(Clone)]
-pub struct BodyFrame {
+pub(in crate::provider) struct ChatFrame {
     head: String,
     tail: String,
 }
 
-impl BodyFrame {
+impl ChatFrame {
     /// The frame of requests to `model` with `options`. Only what was given is sent.
-    pub fn new(model: &str, options: &Options) -> Self {
+    pub(in crate::provider) fn new(model: &str, options: &Options, stream: bool) -> Self {
         let mut fields: Map<String, Value> = options
             .as_map()
             .iter()
             .filter(|(name, _)| !["system", "repeat", "extra_body", "extra_headers"].contains(&name.as_str()))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
+        if stream {
+            fields.insert("stream".into(), true.into());
+            // Without it a stream says nothing about tokens.
+            fields.insert("stream_options".into(), json!({"include_usage": true}));
+        }
         if let Some(Value::Object(extra)) = options.get("extra_body") {
             fields.extend(extra.iter().map(|(name, value)| (name.clone(), value.clone())));
         }
@@ -33,13 +97,68 @@ impl BodyFrame {
             tail.push_str(&format!(",{}:{value}", Value::from(name.as_str())));
         }
         tail.push('}');
-        BodyFrame { head, tail }
+        ChatFrame { head, tail }
     }
+}
 
-    /// The body of the request with these `messages`, as JSON text.
-    pub fn body(&self, messages: &str) -> String {
-        [self.head.as_str(), messages, &self.tail].concat()
+impl Frame for ChatFrame {
+    fn body(&self, messages: &[ChatMessage<'_>]) -> Result<Vec<u8>> {
+        let size: usize =
+            messages.iter().map(|m| if let Said::Text(text) = m.content { text.len() + 64 } else { 256 }).sum();
+        let mut body = Vec::with_capacity(self.head.len() + size + self.tail.len());
+        body.extend_from_slice(self.head.as_bytes());
+        for (i, message) in messages.iter().enumerate() {
+            body.push(if i == 0 { b'[' } else { b',' });
+            write_message(message, &mut body)?;
+        }
+        body.extend_from_slice(if messages.is_empty() { b"[]" } else { b"]" });
+        body.extend_from_slice(self.tail.as_bytes());
+        Ok(body)
     }
+}
+
+fn write_message(message: &ChatMessage<'_>, body: &mut Vec<u8>) -> Result<()> {
+    let cannot = |e: serde_json::Error| Error::internal(format!("a message cannot be written: {e}"));
+    body.extend_from_slice(b"{\"role\":\"");
+    body.extend_from_slice(message.role.name().as_bytes());
+    body.extend_from_slice(b"\",\"content\":");
+    match &message.content {
+        Said::Empty => body.extend_from_slice(b"null"),
+        Said::Text(text) => serde_json::to_writer(&mut *body, text).map_err(cannot)?,
+        Said::Parts(parts) => {
+            let parts: Vec<Value> = parts.iter().map(part).collect();
+            serde_json::to_writer(&mut *body, &parts).map_err(cannot)?;
+        }
+    }
+    if let Some(calls) = message.tool_calls {
+        // As they are: a server may want fields of its own back that it put there.
+        let calls: Vec<Value> = serde_json::from_str(calls).map_err(|_| {
+            Error::new(ErrorKind::InvalidArgument, "tool_calls of a message must be a JSON list of objects")
+        })?;
+        body.extend_from_slice(b",\"tool_calls\":");
+        serde_json::to_writer(&mut *body, &calls).map_err(cannot)?;
+    }
+    if let Some(id) = message.tool_call_id {
+        body.extend_from_slice(b",\"tool_call_id\":");
+        serde_json::to_writer(&mut *body, id).map_err(cannot)?;
+    }
+    body.push(b'}');
+    Ok(())
+}
+
+fn part(part: &Piece<'_>) -> Value {
+    match part {
+        Piece::Text(text) => json!({"type": "text", "text": text}),
+        Piece::ImageUrl(url) => json!({"type": "image_url", "image_url": {"url": url}}),
+        Piece::Image { bytes, media_type } => {
+            json!({"type": "image_url", "image_url": {"url": data_url(bytes, media_type)}})
+        }
+    }
+}
+
+/// An image as a URL that holds it.
+pub(super) fn data_url(bytes: &[u8], media_type: &str) -> String {
+    format!("data:{media_type};base64,{}", BASE64.encode(bytes))
 }
 
 #[derive(Deserialize)]
@@ -52,52 +171,55 @@ struct Response {
 }
 
 #[derive(Deserialize)]
-struct Choice {
-    message: Option<Message>,
-    finish_reason: Option<String>,
-    logprobs: Option<Logprobs>,
+pub(super) struct Choice {
+    pub(super) message: Option<Message>,
+    pub(super) finish_reason: Option<String>,
+    pub(super) logprobs: Option<Logprobs>,
 }
 
 #[derive(Deserialize)]
-struct Message {
+pub(super) struct Message {
     /// Absent is broken; `null` is an empty answer, or one in another field.
     #[serde(default, deserialize_with = "present")]
-    content: Option<Option<Content>>,
-    refusal: Option<String>,
-    tool_calls: Option<Vec<Value>>,
-    reasoning: Option<Value>,
-    reasoning_content: Option<Value>,
+    pub(super) content: Option<Option<Content>>,
+    pub(super) refusal: Option<String>,
+    pub(super) tool_calls: Option<Vec<Value>>,
+    pub(super) reasoning: Option<Value>,
+    pub(super) reasoning_content: Option<Value>,
 }
 
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Content>>, D::Error> {
+fn present<'de, D>(deserializer: D) -> std::result::Result<Option<Option<Content>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
     Option::<Content>::deserialize(deserializer).map(Some)
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Content {
+pub(super) enum Content {
     Text(String),
     Parts(Vec<Part>),
 }
 
 #[derive(Deserialize)]
-struct Part {
+pub(super) struct Part {
     #[serde(default)]
-    text: Option<String>,
+    pub(super) text: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Logprobs {
-    content: Option<Vec<Logprob>>,
+pub(super) struct Logprobs {
+    pub(super) content: Option<Vec<Logprob>>,
 }
 
 #[derive(Deserialize)]
-struct Logprob {
-    logprob: f64,
+pub(super) struct Logprob {
+    pub(super) logprob: f64,
 }
 
 #[derive(Deserialize)]
-struct WireUsage {
+pub(super) struct WireUsage {
     prompt_tokens: Option<i64>,
     completion_tokens: Option<i64>,
     prompt_tokens_details: Option<PromptDetails>,
@@ -127,7 +249,7 @@ impl From<WireUsage> for Usage {
 }
 
 /// What the body of a 200 says. The usage is what is billed, whether there is an answer or not.
-pub(super) fn parse(http_status: u16, body: &[u8]) -> (Result<Answer, Failure>, Usage) {
+pub(super) fn parse(http_status: u16, body: &[u8]) -> Parsed {
     let response: Response = match serde_json::from_slice(body) {
         Ok(response) => response,
         Err(e) => return (Err(broken(http_status, body.len(), e.is_eof())), Usage::default()),
@@ -142,7 +264,7 @@ pub(super) fn parse(http_status: u16, body: &[u8]) -> (Result<Answer, Failure>, 
     }
 }
 
-fn broken(http_status: u16, length: usize, cut: bool) -> Failure {
+pub(super) fn broken(http_status: u16, length: usize, cut: bool) -> Failure {
     let (status, what) = match cut {
         true => (Status::NetworkError, "the answer was cut"),
         false => (Status::ServerError, "the answer is no chat completion"),
@@ -153,7 +275,7 @@ fn broken(http_status: u16, length: usize, cut: bool) -> Failure {
     }
 }
 
-fn error_in_success(http_status: u16, error: &Value, length: usize) -> Failure {
+pub(super) fn error_in_success(http_status: u16, error: &Value, length: usize) -> Failure {
     let body = ErrorBody::from_error(error);
     let (status, retryable) = classify(body.http_status().unwrap_or(http_status), &body.words());
     Failure {
@@ -166,7 +288,7 @@ fn error_in_success(http_status: u16, error: &Value, length: usize) -> Failure {
 }
 
 /// `None` where the choice is no answer.
-fn answer(choice: Choice, model_answered: Option<String>) -> Option<Result<Answer, Failure>> {
+pub(super) fn answer(choice: Choice, model_answered: Option<String>) -> Option<std::result::Result<Answer, Failure>> {
     let message = choice.message?;
     let tool_calls = message.tool_calls.filter(|calls| !calls.is_empty()).map(|calls| Value::from(calls).to_string());
     let refusal = message.refusal.filter(|text| !text.is_empty());
@@ -215,11 +337,12 @@ fn answer(choice: Choice, model_answered: Option<String>) -> Option<Result<Answe
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Role;
     use crate::provider::completion_options;
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn parsed(body: Value) -> (Result<Answer, Failure>, Usage) {
+    fn parsed(body: Value) -> Parsed {
         parse(200, body.to_string().as_bytes())
     }
 
@@ -231,8 +354,8 @@ mod tests {
     fn only_what_was_given_is_sent() {
         let body = |options: Value| {
             let options = completion_options(options.as_object().unwrap()).unwrap();
-            let text = BodyFrame::new("gpt \"x\"", &options).body(r#"[{"role":"user","content":"Hi"}]"#);
-            serde_json::from_str::<Value>(&text).unwrap()
+            let body = ChatFrame::new("gpt \"x\"", &options, false).body(&[ChatMessage::text(Role::User, "Hi")]);
+            serde_json::from_slice::<Value>(&body.unwrap()).unwrap()
         };
         let messages = json!([{"role": "user", "content": "Hi"}]);
         assert_eq!(body(json!({})), json!({"model": "gpt \"x\"", "messages": messages}));
@@ -314,7 +437,7 @@ mod tests {
             let at = at % body.len();
             body[at] = byte;
             let _ = parse(200, &body);
-            let _ = Failure::from_response(400, &body[..at], None);
+            let _ = Failure::from_response(400, &body[..at]);
         }
     }
 
