@@ -18,7 +18,7 @@ fn server(faults: Faults) -> Server {
         models: vec![ModelConfig::new("small", 1.0)],
         latency: Latency::fixed(Duration::from_millis(2)),
         faults,
-        prices: Prices { input: 1.0, output: 2.0 },
+        prices: Prices { input: 1.0, output: 2.0, ..Prices::default() },
         ..Config::default()
     })
     .unwrap()

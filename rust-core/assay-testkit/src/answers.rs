@@ -143,6 +143,8 @@ pub(crate) struct Speaker<'a> {
     pub(crate) model: &'a str,
     pub(crate) accuracy: f64,
     pub(crate) verbose_rate: f64,
+    /// The fewest and the most words of a made-up answer.
+    pub(crate) words: (u64, u64),
 }
 
 impl Row {
@@ -197,7 +199,7 @@ fn echo(prompt: &str) -> String {
     format!("I have no answer to this: {}", start.join(" "))
 }
 
-/// Text of 4 to 35 words that depends on the prompt, the model and the seed.
+/// Text that depends on the prompt, the model and the seed.
 fn made_up(prompt: &str, speaker: Speaker<'_>) -> String {
     const WORDS: &[&str] = &[
         "the", "result", "of", "a", "careful", "reading", "is", "that", "most", "rivers", "begin", "in", "quiet",
@@ -207,7 +209,8 @@ fn made_up(prompt: &str, speaker: Speaker<'_>) -> String {
         "each", "morning",
     ];
     let chance = StableHash::new(speaker.seed).text(speaker.model).text(prompt);
-    let length = 4 + chance.number(1).finish() % 32;
+    let (fewest, most) = speaker.words;
+    let length = fewest + chance.number(1).finish() % (most - fewest + 1);
     let mut text = String::with_capacity(8 * length as usize);
     for i in 0..length {
         if i > 0 {
@@ -269,7 +272,7 @@ mod tests {
     #[test]
     fn right_wrong_and_unknown() {
         let key = key();
-        let speaker = Speaker { seed: 1, model: "m", accuracy: 1.0, verbose_rate: 0.0 };
+        let speaker = Speaker { seed: 1, model: "m", accuracy: 1.0, verbose_rate: 0.0, words: (4, 35) };
         assert_eq!(key.answer("What is the capital of France?", speaker), "Paris");
         let wrong = Speaker { accuracy: 0.0, ..speaker };
         assert_eq!(key.answer("What is the capital of France?", wrong), "Yamoussoukro");

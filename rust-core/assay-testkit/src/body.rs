@@ -12,6 +12,8 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
+use crate::service::Booking;
+
 /// A response body.
 pub(crate) enum Reply {
     Whole(Bytes),
@@ -22,6 +24,8 @@ pub(crate) enum Reply {
 pub(crate) struct Steps {
     queue: VecDeque<Step>,
     pause: Option<Pin<Box<Sleep>>>,
+    /// Dropped with the body, and told before when all of it was sent.
+    booking: Option<Booking>,
 }
 
 /// One step of a body.
@@ -34,7 +38,18 @@ pub(crate) enum Step {
 
 impl Reply {
     pub(crate) fn steps(steps: impl IntoIterator<Item = Step>) -> Reply {
-        Reply::Steps(Box::new(Steps { queue: steps.into_iter().collect(), pause: None }))
+        Reply::Steps(Box::new(Steps { queue: steps.into_iter().collect(), pause: None, booking: None }))
+    }
+
+    /// Lets a booking end with the body rather than with the head.
+    pub(crate) fn hold(&mut self, mut booking: Booking) {
+        match self {
+            Reply::Whole(_) => booking.sent(),
+            Reply::Steps(steps) => {
+                booking.sending();
+                steps.booking = Some(booking);
+            }
+        }
     }
 }
 
@@ -87,6 +102,15 @@ impl Steps {
         self.queue.into_iter().take(kept).collect()
     }
 
+    /// What the steps send.
+    pub(crate) fn sent(self) -> Vec<Bytes> {
+        let sent = self.queue.into_iter().filter_map(|step| match step {
+            Step::Send(bytes) => Some(bytes),
+            Step::Wait(_) | Step::Cut => None,
+        });
+        sent.collect()
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         loop {
             if let Some(pause) = &mut self.pause {
@@ -95,7 +119,15 @@ impl Steps {
             }
             match self.queue.pop_front() {
                 None => return Poll::Ready(None),
-                Some(Step::Send(bytes)) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                Some(Step::Send(bytes)) => {
+                    // A client that has read the last event may go without reading on.
+                    if self.queue.is_empty()
+                        && let Some(mut booking) = self.booking.take()
+                    {
+                        booking.sent();
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                }
                 Some(Step::Wait(duration)) => self.pause = Some(Box::pin(tokio::time::sleep(duration))),
                 Some(Step::Cut) => return Poll::Ready(Some(Err(BrokenOff))),
             }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::api::Tokens;
 use crate::{AnswerKey, Faults, Latency, Quota};
 
 /// Everything that a [`crate::Server`] can be told at the start. The default serves any model, always right, at once,
@@ -27,6 +28,8 @@ pub struct Config {
     pub faults: Faults,
     /// What tokens cost.
     pub prices: Prices,
+    /// What the answers are like.
+    pub habits: Habits,
     /// If set, requests without `Authorization: Bearer <key>` get a 401.
     pub require_key: Option<String>,
     /// The share of right answers that come wrapped in words ("The answer is X.").
@@ -49,6 +52,7 @@ impl Default for Config {
             quota: Quota::default(),
             faults: Faults::default(),
             prices: Prices::default(),
+            habits: Habits::default(),
             require_key: None,
             verbose_rate: 0.0,
             threads: 1,
@@ -70,8 +74,16 @@ impl Config {
         if self.threads == 0 {
             return Err(Error::new("threads must be at least 1"));
         }
-        if ![self.prices.input, self.prices.output].iter().all(|price| price.is_finite() && *price >= 0.0) {
+        let Prices { input, output, cached_input, cache_write, reasoning } = self.prices;
+        let prices = [Some(input), Some(output), cached_input, cache_write, reasoning];
+        if !prices.iter().flatten().all(|price| price.is_finite() && *price >= 0.0) {
             return Err(Error::new("a price must be 0 or more"));
+        }
+        check_share("cached_share", self.habits.cached_share)?;
+        check_share("cache_write_share", self.habits.cache_write_share)?;
+        let (fewest, most) = self.habits.words;
+        if fewest == 0 || most < fewest {
+            return Err(Error::new(format!("an answer has from 1 to any number of words, not {fewest} to {most}")));
         }
         Ok(())
     }
@@ -121,13 +133,44 @@ pub struct Prices {
     pub input: f64,
     /// For the tokens of the answer.
     pub output: f64,
+    /// For tokens of the prompt read from the provider's cache, if that differs.
+    pub cached_input: Option<f64>,
+    /// For tokens of the prompt written to the provider's cache, if that differs.
+    pub cache_write: Option<f64>,
+    /// For tokens of reasoning, if that differs from other tokens of the answer.
+    pub reasoning: Option<f64>,
 }
 
 impl Prices {
     /// The cost of one answer in nano-USD, rounded half up. Exact for prices of up to six decimals.
-    pub fn cost_nano_usd(&self, input_tokens: u64, output_tokens: u64) -> u64 {
-        let pico_per_token = |usd_per_million: f64| (usd_per_million * 1e6).round() as u64;
-        (input_tokens * pico_per_token(self.input) + output_tokens * pico_per_token(self.output) + 500) / 1000
+    pub(crate) fn cost_nano_usd(&self, tokens: &Tokens) -> u64 {
+        let pico_usd = |tokens: u64, usd_per_million: f64| tokens * (usd_per_million * 1e6).round() as u64;
+        let plain_input = tokens.input - tokens.cached_input - tokens.cache_write;
+        let sum = pico_usd(plain_input, self.input)
+            + pico_usd(tokens.cached_input, self.cached_input.unwrap_or(self.input))
+            + pico_usd(tokens.cache_write, self.cache_write.unwrap_or(self.input))
+            + pico_usd(tokens.output - tokens.reasoning, self.output)
+            + pico_usd(tokens.reasoning, self.reasoning.unwrap_or(self.output));
+        (sum + 500) / 1000
+    }
+}
+
+/// What the answers of all models are like.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Habits {
+    /// The share of each prompt that the provider's cache is said to have had.
+    pub cached_share: f64,
+    /// The share of each prompt that is said to have gone to the provider's cache, of what was not there.
+    pub cache_write_share: f64,
+    /// Tokens of reasoning before each answer.
+    pub reasoning_tokens: u64,
+    /// The fewest and the most words of a made-up answer.
+    pub words: (u64, u64),
+}
+
+impl Default for Habits {
+    fn default() -> Habits {
+        Habits { cached_share: 0.0, cache_write_share: 0.0, reasoning_tokens: 0, words: (4, 35) }
     }
 }
 
@@ -171,3 +214,21 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_token_has_its_price() {
+        let tokens = Tokens { input: 100, cached_input: 40, cache_write: 20, output: 50, reasoning: 30 };
+        let plain = Prices { input: 3.0, output: 15.0, ..Prices::default() };
+        assert_eq!(plain.cost_nano_usd(&tokens), 100 * 3000 + 50 * 15_000);
+        let prices = Prices { cached_input: Some(0.3), cache_write: Some(3.75), reasoning: Some(20.0), ..plain };
+        assert_eq!(prices.cost_nano_usd(&tokens), 40 * 3000 + 40 * 300 + 20 * 3750 + 20 * 15_000 + 30 * 20_000);
+        assert_eq!(
+            Prices { input: 0.0005, ..Prices::default() }.cost_nano_usd(&Tokens { input: 3, ..Tokens::default() }),
+            2
+        );
+    }
+}

@@ -2,19 +2,20 @@
 //! and direct it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hyper::{Method, Response, Uri};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::api::json_bytes;
 use crate::body::Reply;
 use crate::faults::Scripted;
 use crate::quota::{Counting, RetryAfterForm};
-use crate::respond::{error, response};
+use crate::respond::response;
 use crate::service::State;
-use crate::{Error, FaultKind, Faults, Quota, Usage, chat};
+use crate::{Error, FaultKind, Faults, Quota, Usage};
 
 pub(crate) fn serve(state: &State, method: &Method, uri: &Uri, body: &[u8]) -> Response<Reply> {
     let path = uri
@@ -39,19 +40,24 @@ pub(crate) fn serve(state: &State, method: &Method, uri: &Uri, body: &[u8]) -> R
         (&Method::GET, "/testkit/usage") => answer(usage(state, uri.query().unwrap_or_default())),
         (&Method::GET, "/testkit/quota") => answer(quota_in_effect(state, None)),
         (&Method::POST, "/testkit/quota") => answer(set_quota(state, body)),
-        _ => error(404, &format!("Unknown request: {method} {path}"), "invalid_request_error", None),
+        _ => refuse(404, &format!("Unknown request: {method} {path}")),
     }
 }
 
 fn ok<T: serde::Serialize>(value: &T) -> Response<Reply> {
-    response(200, "application/json", chat::json_bytes(value))
+    response(200, "application/json", json_bytes(value))
 }
 
 fn answer<T: serde::Serialize>(result: Result<T, Error>) -> Response<Reply> {
     match result {
         Ok(value) => ok(&value),
-        Err(what) => error(400, &what.to_string(), "invalid_request_error", None),
+        Err(what) => refuse(400, &what.to_string()),
     }
+}
+
+fn refuse(status: u16, message: &str) -> Response<Reply> {
+    let error = json!({"error": {"message": message, "type": "invalid_request_error", "param": null, "code": null}});
+    response(status, "application/json", json_bytes(&error))
 }
 
 /// `from` and `to` in seconds since the server's start, and `model`.
@@ -97,7 +103,9 @@ struct QuotaBody {
 }
 
 /// Tells null from absent.
-fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u64>>, D::Error> {
+fn given<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
@@ -151,6 +159,9 @@ struct FaultsBody {
     probabilities: Option<BTreeMap<FaultKind, f64>>,
     retry_after_ms: Option<u64>,
     slow_by_ms: Option<u64>,
+    /// Which faults are billed as whole answers; null stands for the default.
+    #[serde(default, deserialize_with = "given")]
+    billed: Option<Option<BTreeSet<FaultKind>>>,
     /// Appended to the script.
     #[serde(default)]
     next: Vec<Scripted>,
@@ -171,6 +182,7 @@ fn set_faults(state: &State, body: &[u8]) -> Result<(), Error> {
     if let Some(ms) = body.slow_by_ms {
         faults.slow_by = Duration::from_millis(ms);
     }
+    faults.billed = body.billed.unwrap_or(faults.billed);
     faults.check()?;
     if body.clear {
         state.clear_script();
@@ -187,6 +199,7 @@ fn faults_in_effect(state: &State) -> Value {
         "probabilities": probabilities,
         "retry_after_ms": faults.retry_after.as_millis() as u64,
         "slow_by_ms": faults.slow_by.as_millis() as u64,
+        "billed": faults.billed,
         "scripted": state.script_len(),
     })
 }

@@ -1,12 +1,13 @@
 //! What goes wrong, how often, or in which order.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::Finish;
 use crate::config::{Error, check_share};
 use crate::hash::StableHash;
 
@@ -35,6 +36,21 @@ pub enum FaultKind {
     Error200,
     /// `slow`: the right answer, late by [`Faults::slow_by`].
     Slow,
+    /// `529`: status 529, overloaded, as Anthropic sends it.
+    Overloaded,
+    /// `dribble`: the right answer in twenty pieces over [`Faults::slow_by`]; a stream has that much between two events
+    /// spread over them all.
+    Dribble,
+    /// `stream-error`: half of a stream, then an event with an error. What is not streamed is `error200`.
+    StreamError,
+    /// `refusal`: the model refuses, in the format's own way.
+    Refusal,
+    /// `content-filter`: the provider's filter ends the answer half way, or blocks the prompt.
+    ContentFilter,
+    /// `length`: the answer ends half way as though at its limit of tokens.
+    Length,
+    /// `empty`: status 200 with usage and without an answer.
+    Empty,
 }
 
 impl FaultKind {
@@ -51,6 +67,13 @@ impl FaultKind {
         FaultKind::Malformed,
         FaultKind::Error200,
         FaultKind::Slow,
+        FaultKind::Overloaded,
+        FaultKind::Dribble,
+        FaultKind::StreamError,
+        FaultKind::Refusal,
+        FaultKind::ContentFilter,
+        FaultKind::Length,
+        FaultKind::Empty,
     ];
 
     /// The name on the command line and in JSON.
@@ -67,12 +90,36 @@ impl FaultKind {
             FaultKind::Malformed => "malformed",
             FaultKind::Error200 => "error200",
             FaultKind::Slow => "slow",
+            FaultKind::Overloaded => "529",
+            FaultKind::Dribble => "dribble",
+            FaultKind::StreamError => "stream-error",
+            FaultKind::Refusal => "refusal",
+            FaultKind::ContentFilter => "content-filter",
+            FaultKind::Length => "length",
+            FaultKind::Empty => "empty",
         }
     }
 
-    /// Whether the model ran, so that the tokens are billed although the client may get nothing of use.
+    /// Whether the model ran, so that by default the tokens are billed although the client may get nothing of use.
     pub fn is_billed(self) -> bool {
-        matches!(self, FaultKind::StallBody | FaultKind::Truncated | FaultKind::Malformed | FaultKind::Slow)
+        use FaultKind::*;
+        matches!(self, StallBody | Truncated | Malformed | Slow | Dribble | Refusal | ContentFilter | Length | Empty)
+    }
+
+    /// Whether the client gets a whole and right answer.
+    pub(crate) fn is_answered(self) -> bool {
+        matches!(self, FaultKind::Slow | FaultKind::Dribble)
+    }
+
+    /// How the answer ends, where the fault lies in the answer and not on its way.
+    pub(crate) fn finish(self) -> Option<Finish> {
+        match self {
+            FaultKind::Refusal => Some(Finish::Refusal),
+            FaultKind::ContentFilter => Some(Finish::ContentFilter),
+            FaultKind::Length => Some(Finish::Length),
+            FaultKind::Empty => Some(Finish::Empty),
+            _ => None,
+        }
     }
 }
 
@@ -112,13 +159,20 @@ pub struct Faults {
     pub probabilities: BTreeMap<FaultKind, f64>,
     /// What a random 429 asks to wait; zero sends no such header.
     pub retry_after: Duration,
-    /// What [`FaultKind::Slow`] adds to the latency.
+    /// What [`FaultKind::Slow`] adds to the latency, and over which [`FaultKind::Dribble`] spreads an answer.
     pub slow_by: Duration,
+    /// Which faults are billed as whole answers, in place of [`FaultKind::is_billed`].
+    pub billed: Option<BTreeSet<FaultKind>>,
 }
 
 impl Default for Faults {
     fn default() -> Faults {
-        Faults { probabilities: BTreeMap::new(), retry_after: Duration::from_secs(1), slow_by: Duration::from_secs(5) }
+        Faults {
+            probabilities: BTreeMap::new(),
+            retry_after: Duration::from_secs(1),
+            slow_by: Duration::from_secs(5),
+            billed: None,
+        }
     }
 }
 
@@ -135,6 +189,10 @@ impl Faults {
         let total: f64 = self.probabilities.values().sum();
         // Shares that add up to 1 on paper may exceed it by a rounding.
         check_share("the probability of all faults together", if total > 1.0 { total - 1e-9 } else { total })
+    }
+
+    pub(crate) fn is_billed(&self, kind: FaultKind) -> bool {
+        self.billed.as_ref().map_or(kind.is_billed(), |billed| billed.contains(&kind))
     }
 
     pub(crate) fn draw(&self, chance: StableHash) -> Option<FaultKind> {

@@ -8,6 +8,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::FaultKind;
+use crate::api::Tokens;
 use crate::hash::hex;
 
 /// How a request ended.
@@ -39,15 +40,19 @@ impl Outcome {
     }
 
     /// Whether the client got a whole and right response.
-    fn is_answered(self) -> bool {
-        matches!(self, Outcome::Ok | Outcome::Fault(FaultKind::Slow))
+    pub(crate) fn is_answered(self) -> bool {
+        match self {
+            Outcome::Ok => true,
+            Outcome::Fault(kind) => kind.is_answered(),
+            _ => false,
+        }
     }
 }
 
 /// All counters of a server. A request counts in `requests` when it arrives and in the other fields when it ends.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Stats {
-    /// Chat requests that arrived.
+    /// Calls of models that arrived.
     pub requests: u64,
     /// Those that got a whole and right answer.
     pub answered: u64,
@@ -58,6 +63,9 @@ pub struct Stats {
     pub by_outcome: BTreeMap<String, u64>,
     /// Ended requests by model.
     pub by_model: BTreeMap<String, ModelStats>,
+    /// Ended requests by wire format: `openai.chat`, `openai.responses`, `openai.embeddings`, `anthropic.messages`,
+    /// `gemini.generate`, `gemini.embed`.
+    pub by_api: BTreeMap<String, ModelStats>,
     /// Different request keys.
     pub distinct_keys: u64,
     /// How often the most frequent key came.
@@ -66,8 +74,14 @@ pub struct Stats {
     pub max_answered_per_key: u64,
     /// Billed tokens of prompts.
     pub input_tokens: u64,
+    /// Of those: read from the provider's cache.
+    pub cached_input_tokens: u64,
+    /// Of those: written to the provider's cache.
+    pub cache_write_tokens: u64,
     /// Billed tokens of answers.
     pub output_tokens: u64,
+    /// Of those: reasoning.
+    pub reasoning_tokens: u64,
     /// The bill, in billionths of a USD.
     pub cost_nano_usd: u64,
     /// Requests that are being served now.
@@ -78,7 +92,7 @@ pub struct Stats {
     pub refused_by_quota: u64,
 }
 
-/// The counters of one model.
+/// The counters of one model, or of one wire format.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ModelStats {
     /// Requests that ended.
@@ -87,10 +101,29 @@ pub struct ModelStats {
     pub answered: u64,
     /// Billed tokens of prompts.
     pub input_tokens: u64,
+    /// Of those: read from the provider's cache.
+    pub cached_input_tokens: u64,
+    /// Of those: written to the provider's cache.
+    pub cache_write_tokens: u64,
     /// Billed tokens of answers.
     pub output_tokens: u64,
+    /// Of those: reasoning.
+    pub reasoning_tokens: u64,
     /// The bill, in billionths of a USD.
     pub cost_nano_usd: u64,
+}
+
+impl ModelStats {
+    fn add(&mut self, bill: &Bill, answered: u64) {
+        self.requests += bill.requests;
+        self.answered += answered;
+        self.input_tokens += bill.tokens.input;
+        self.cached_input_tokens += bill.tokens.cached_input;
+        self.cache_write_tokens += bill.tokens.cache_write;
+        self.output_tokens += bill.tokens.output;
+        self.reasoning_tokens += bill.tokens.reasoning;
+        self.cost_nano_usd += bill.cost_nano_usd;
+    }
 }
 
 /// How often one request came.
@@ -115,6 +148,8 @@ pub struct LedgerEntry {
     pub key: String,
     /// Which arrival of this key it was, from 1.
     pub attempt: u32,
+    /// The wire format; see [`Stats::by_api`].
+    pub api: String,
     /// The model asked for; empty if the request could not be read.
     pub model: String,
     /// See [`Stats::by_outcome`].
@@ -123,8 +158,14 @@ pub struct LedgerEntry {
     pub status: u16,
     /// Billed tokens of the prompt.
     pub input_tokens: u64,
+    /// Of those: read from the provider's cache.
+    pub cached_input_tokens: u64,
+    /// Of those: written to the provider's cache.
+    pub cache_write_tokens: u64,
     /// Billed tokens of the answer.
     pub output_tokens: u64,
+    /// Of those: reasoning.
+    pub reasoning_tokens: u64,
     /// The bill, in billionths of a USD.
     pub cost_nano_usd: u64,
     /// Arrival, in microseconds since the server's start.
@@ -152,7 +193,7 @@ struct Shard {
     epoch: u64,
     arrived: u64,
     keys: HashMap<Key, Counts>,
-    totals: BTreeMap<(u32, Outcome, u16), Bill>,
+    totals: BTreeMap<(u32, &'static str, Outcome, u16), Bill>,
     entries: Vec<Entry>,
 }
 
@@ -166,8 +207,7 @@ struct Counts {
 #[derive(Default, Clone, Copy)]
 struct Bill {
     requests: u64,
-    input_tokens: u64,
-    output_tokens: u64,
+    tokens: Tokens,
     cost_nano_usd: u64,
 }
 
@@ -185,11 +225,12 @@ pub(crate) struct Arrival {
 /// How it ended.
 #[derive(Clone, Copy)]
 pub(crate) struct Ending {
+    pub(crate) api: &'static str,
     pub(crate) model: u32,
     pub(crate) outcome: Outcome,
     pub(crate) status: u16,
-    /// (input tokens, output tokens, nano-USD), if the model ran.
-    pub(crate) billed: Option<(u64, u64, u64)>,
+    /// The tokens and their price in nano-USD, if the model ran.
+    pub(crate) billed: Option<(Tokens, u64)>,
 }
 
 struct Entry {
@@ -241,11 +282,10 @@ impl Ledger {
             counts.answered += u32::from(ending.outcome.is_answered());
             counts.billed += u32::from(ending.billed.is_some());
         }
-        let bill = shard.totals.entry((ending.model, ending.outcome, ending.status)).or_default();
+        let bill = shard.totals.entry((ending.model, ending.api, ending.outcome, ending.status)).or_default();
         bill.requests += 1;
-        if let Some((input_tokens, output_tokens, cost_nano_usd)) = ending.billed {
-            bill.input_tokens += input_tokens;
-            bill.output_tokens += output_tokens;
+        if let Some((tokens, cost_nano_usd)) = ending.billed {
+            bill.tokens.add(&tokens);
             bill.cost_nano_usd += cost_nano_usd;
         }
         if shard.entries.len() < self.entries_per_shard {
@@ -278,19 +318,18 @@ impl Ledger {
                 stats.max_requests_per_key = stats.max_requests_per_key.max(u64::from(counts.requests));
                 stats.max_answered_per_key = stats.max_answered_per_key.max(u64::from(counts.answered));
             }
-            for ((model, outcome, status), bill) in &shard.totals {
+            for ((model, api, outcome, status), bill) in &shard.totals {
                 let answered = if outcome.is_answered() { bill.requests } else { 0 };
                 stats.answered += answered;
                 *stats.by_status.entry(*status).or_default() += bill.requests;
                 *stats.by_outcome.entry(outcome.name()).or_default() += bill.requests;
-                let by_model = stats.by_model.entry(model_name(*model)).or_default();
-                by_model.requests += bill.requests;
-                by_model.answered += answered;
-                by_model.input_tokens += bill.input_tokens;
-                by_model.output_tokens += bill.output_tokens;
-                by_model.cost_nano_usd += bill.cost_nano_usd;
-                stats.input_tokens += bill.input_tokens;
-                stats.output_tokens += bill.output_tokens;
+                stats.by_model.entry(model_name(*model)).or_default().add(bill, answered);
+                stats.by_api.entry((*api).to_string()).or_default().add(bill, answered);
+                stats.input_tokens += bill.tokens.input;
+                stats.cached_input_tokens += bill.tokens.cached_input;
+                stats.cache_write_tokens += bill.tokens.cache_write;
+                stats.output_tokens += bill.tokens.output;
+                stats.reasoning_tokens += bill.tokens.reasoning;
                 stats.cost_nano_usd += bill.cost_nano_usd;
             }
         }
@@ -318,16 +357,20 @@ impl Ledger {
         let mut entries: Vec<LedgerEntry> = Vec::new();
         for shard in &self.shards {
             entries.extend(lock(shard).entries.iter().map(|Entry { arrival, ending, ended_us }| {
-                let (input_tokens, output_tokens, cost_nano_usd) = ending.billed.unwrap_or_default();
+                let (tokens, cost_nano_usd) = ending.billed.unwrap_or_default();
                 LedgerEntry {
                     sequence: arrival.sequence,
                     key: hex(&arrival.key),
                     attempt: arrival.attempt,
+                    api: ending.api.to_string(),
                     model: model_name(ending.model),
                     outcome: ending.outcome.name(),
                     status: ending.status,
-                    input_tokens,
-                    output_tokens,
+                    input_tokens: tokens.input,
+                    cached_input_tokens: tokens.cached_input,
+                    cache_write_tokens: tokens.cache_write,
+                    output_tokens: tokens.output,
+                    reasoning_tokens: tokens.reasoning,
                     cost_nano_usd,
                     arrived_us: arrival.arrived_us,
                     ended_us: *ended_us,

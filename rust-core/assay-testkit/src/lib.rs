@@ -1,6 +1,7 @@
 //! A fast LLM server that injects faults and counts what it serves.
 //!
-//! It speaks OpenAI's chat completions over HTTP/1.1 on 127.0.0.1, knows the right answers from a file, gets a set share of
+//! It speaks OpenAI's chat completions, responses and embeddings (also under Azure's paths), Anthropic's messages and
+//! Gemini's generateContent and embedContent over HTTP/1.1 on 127.0.0.1, streamed or not, knows the right answers from a file, gets a set share of
 //! them wrong, and keeps exact books: which request came how often, what was answered, what it cost. Tests, the demo and
 //! the benchmarks run against it; nothing of it ships.
 //!
@@ -21,8 +22,8 @@
 //! random faults, latency, answer.
 
 mod answers;
+mod api;
 mod body;
-mod chat;
 mod config;
 mod control;
 mod faults;
@@ -38,7 +39,7 @@ mod service;
 mod tokens;
 
 pub use answers::AnswerKey;
-pub use config::{Config, Error, ModelConfig, Prices, parse_duration};
+pub use config::{Config, Error, Habits, ModelConfig, Prices, parse_duration};
 pub use faults::{FaultKind, Faults, RetryAfter, Scripted};
 pub use hash::request_key;
 pub use latency::{Distribution, Latency};

@@ -1,20 +1,22 @@
 //! `assay-testkit`: the server as a program.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use assay_testkit::{
-    AnswerKey, Config, Counting, Distribution, Error, FaultKind, Faults, Hints, Latency, ModelConfig, Prices, Quota,
-    RetryAfterForm, Server, parse_duration,
+    AnswerKey, Config, Counting, Distribution, Error, FaultKind, Faults, Habits, Hints, Latency, ModelConfig, Prices,
+    Quota, RetryAfterForm, Server, parse_duration,
 };
 use clap::Parser;
 
 /// A fast LLM server on 127.0.0.1 that injects faults and counts what it serves.
 ///
-/// Serves POST /v1/chat/completions and GET /v1/models; look at it with GET /testkit/stats, /testkit/keys and
+/// Serves OpenAI's /v1/chat/completions, /v1/responses, /v1/embeddings (also below /openai and /openai/deployments/NAME),
+/// Anthropic's /anthropic/v1/messages, Gemini's /gemini/v1beta/models/NAME:generateContent, :streamGenerateContent,
+/// :embedContent and :batchEmbedContents (also v1), and GET /v1/models; look at it with GET /testkit/stats, /testkit/keys and
 /// /testkit/ledger and /testkit/usage?from=S&to=S (what the quotas' accounts have counted), direct it with POST
 /// /testkit/reset, /testkit/faults and /testkit/quota. Prints one line with its URL when ready.
 #[derive(Parser)]
@@ -80,22 +82,47 @@ struct Args {
     /// Send no rate headers
     #[arg(long)]
     no_rate_headers: bool,
-    /// A random fault: 429, 500, 502html, 503, reset, stall, stall-body, truncated, malformed, error200 or slow
+    /// A random fault: 429, 500, 502html, 503, 529, reset, stall, stall-body, truncated, malformed, error200,
+    /// stream-error, slow, dribble, refusal, content-filter, length or empty
     #[arg(long = "fault", value_name = "KIND=PROBABILITY", value_parser = parse_fault)]
     faults: Vec<(FaultKind, f64)>,
     /// What a random 429 asks to wait; 0 sends no such header
     #[arg(long, default_value = "1s", value_parser = parse_duration)]
     fault_retry_after: Duration,
-    /// What the fault `slow` adds to the latency
+    /// What the fault `slow` adds to the latency, and over which `dribble` spreads an answer
     #[arg(long, default_value = "5s", value_parser = parse_duration)]
     slow_by: Duration,
+    /// A fault that is billed as a whole answer, or none; without any, those are in which the model ran
+    #[arg(long = "billed", value_name = "KIND")]
+    billed: Vec<String>,
     /// USD per million tokens of prompts
     #[arg(long, default_value_t = 0.0, value_name = "USD")]
     price_input: f64,
     /// USD per million tokens of answers
     #[arg(long, default_value_t = 0.0, value_name = "USD")]
     price_output: f64,
-    /// Answer 401 unless this key comes as a bearer token
+    /// USD per million tokens of prompts read from the provider's cache; without it, that of prompts
+    #[arg(long, value_name = "USD")]
+    price_cached_input: Option<f64>,
+    /// USD per million tokens of prompts written to the provider's cache; without it, that of prompts
+    #[arg(long, value_name = "USD")]
+    price_cache_write: Option<f64>,
+    /// USD per million tokens of reasoning; without it, that of answers
+    #[arg(long, value_name = "USD")]
+    price_reasoning: Option<f64>,
+    /// The share of each prompt that the provider's cache is said to have had
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    cached_share: f64,
+    /// The share of each prompt that is said to have gone to the provider's cache
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    cache_write_share: f64,
+    /// Tokens of reasoning before each answer
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    reasoning_tokens: u64,
+    /// The fewest and the most words of a made-up answer
+    #[arg(long, default_value = "4,35", value_name = "MIN,MAX", value_parser = parse_words)]
+    words: (u64, u64),
+    /// Answer 401 unless this key comes in the way of the provider
     #[arg(long, value_name = "KEY")]
     require_key: Option<String>,
     /// The share of right answers that come wrapped in words
@@ -165,8 +192,21 @@ fn config(args: Args) -> Result<Config, Error> {
             probabilities: args.faults.into_iter().collect::<BTreeMap<_, _>>(),
             retry_after: args.fault_retry_after,
             slow_by: args.slow_by,
+            billed: parse_billed(&args.billed)?,
         },
-        prices: Prices { input: args.price_input, output: args.price_output },
+        prices: Prices {
+            input: args.price_input,
+            output: args.price_output,
+            cached_input: args.price_cached_input,
+            cache_write: args.price_cache_write,
+            reasoning: args.price_reasoning,
+        },
+        habits: Habits {
+            cached_share: args.cached_share,
+            cache_write_share: args.cache_write_share,
+            reasoning_tokens: args.reasoning_tokens,
+            words: args.words,
+        },
         require_key: args.require_key,
         verbose_rate: args.verbose_rate,
         threads: args.threads,
@@ -178,6 +218,18 @@ fn parse_tail(text: &str) -> Result<(f64, Duration), String> {
     let (share, latency) = text.split_once('=').ok_or("a tail is PROBABILITY=LATENCY")?;
     let share = share.parse().map_err(|_| format!("{share:?} is not a number"))?;
     Ok((share, parse_duration(latency).map_err(|error| error.to_string())?))
+}
+
+fn parse_words(text: &str) -> Result<(u64, u64), String> {
+    let words = text.split_once(',').and_then(|(fewest, most)| Some((fewest.parse().ok()?, most.parse().ok()?)));
+    words.ok_or_else(|| format!("words are MIN,MAX, not {text:?}"))
+}
+
+fn parse_billed(names: &[String]) -> Result<Option<BTreeSet<FaultKind>>, Error> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    names.iter().filter(|name| *name != "none").map(|name| name.parse()).collect::<Result<_, _>>().map(Some)
 }
 
 fn parse_fault(text: &str) -> Result<(FaultKind, f64), String> {

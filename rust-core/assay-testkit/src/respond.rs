@@ -1,15 +1,16 @@
 //! Responses and their headers: errors, limits, what a script says.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
+use crate::RetryAfter;
+use crate::api::{Api, Cause, Problem, json_bytes};
 use crate::body::Reply;
 use crate::faults::Scripted;
-use crate::quota::{Hints, Limit, Refusal, RetryAfterForm, Verdict};
-use crate::{RetryAfter, chat};
+use crate::quota::{Hints, Limit, Refusal, RetryAfterForm};
 
 pub(crate) const BAD_GATEWAY: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
     <center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>proxy</center>\r\n</body>\r\n</html>\r\n";
@@ -22,42 +23,38 @@ pub(crate) fn response(status: u16, content_type: &'static str, body: Bytes) -> 
     response
 }
 
-/// An error of OpenAI's shape.
-pub(crate) fn error(status: u16, message: &str, kind: &str, code: Option<&str>) -> Response<Reply> {
-    response(status, "application/json", chat::json_bytes(&chat::error(message, kind, code)))
+/// An error in the words of a wire format, with what it says about waiting.
+pub(crate) fn problem(api: &dyn Api, problem: &Problem, hints: Hints) -> Response<Reply> {
+    let mut response = response(problem.status, "application/json", json_bytes(&api.error(problem)));
+    if let Some(wait) = problem.wait
+        && api.has_retry_after()
+    {
+        put_retry_after(response.headers_mut(), wait, hints);
+    }
+    response
 }
 
-pub(crate) fn rate_limit_error(limit: &str) -> Response<Reply> {
-    let message = format!("Rate limit reached on {limit} per minute. Please try again later.");
-    error(429, &message, limit, Some("rate_limit_exceeded"))
+pub(crate) fn rate_limit(limit: Limit, wait: Duration) -> Problem {
+    let message = format!("Rate limit reached on {} per minute. Please try again later.", limit.name());
+    Problem { wait: Some(wait), ..Problem::new(429, Cause::RateLimit(limit), message) }
 }
 
-pub(crate) fn refused(refusal: &Refusal, rate_headers: HeaderMap, hints: Hints) -> Response<Reply> {
+pub(crate) fn refused(refusal: &Refusal) -> Problem {
     match refusal {
-        Refusal::Exhausted(limit, wait) => {
-            let mut response = with_headers(rate_limit_error(limit_type(*limit)), rate_headers);
-            put_retry_after(response.headers_mut(), *wait, hints);
-            response
-        }
+        Refusal::Exhausted(limit, wait) => rate_limit(*limit, *wait),
         Refusal::TooLarge(limit) => {
             let message = "Request too large: it alone has more tokens than the limit. It cannot succeed as it is.";
-            with_headers(error(429, message, limit_type(*limit), Some("rate_limit_exceeded")), rate_headers)
+            Problem::new(429, Cause::TooLarge(*limit), message)
         }
     }
 }
 
-/// The `type` of OpenAI's error for a limit.
-fn limit_type(limit: Limit) -> &'static str {
-    if limit == Limit::Requests { "requests" } else { "tokens" }
-}
-
-pub(crate) fn scripted_response(scripted: &Scripted, status: u16) -> Response<Reply> {
+pub(crate) fn scripted_response(api: &dyn Api, scripted: &Scripted, status: u16) -> Response<Reply> {
     let mut response = match &scripted.body {
         Some(body) => response(status, "application/json", Bytes::from(body.clone())),
         None => {
-            let kind = if status == 429 { "requests" } else { "scripted_error" };
-            let code = (status == 429).then_some("rate_limit_exceeded");
-            error(status, "The next request was told to end so.", kind, code)
+            let told = Problem::new(status, Cause::Scripted, "The next request was told to end so.");
+            problem(api, &told, Hints::default())
         }
     };
     let headers = response.headers_mut();
@@ -116,7 +113,7 @@ pub(crate) fn put_retry_after(headers: &mut HeaderMap, wait: Duration, hints: Hi
 }
 
 /// A duration as OpenAI's rate headers write it: `1m30s`, `7.5s`, `120ms`.
-fn go_duration(duration: Duration) -> String {
+pub(crate) fn go_duration(duration: Duration) -> String {
     let ms = duration.as_millis();
     match ms {
         0..1000 => format!("{ms}ms"),
@@ -125,20 +122,21 @@ fn go_duration(duration: Duration) -> String {
     }
 }
 
-pub(crate) fn put_rate_headers(headers: &mut HeaderMap, verdict: &Verdict, hints: Hints) {
-    if !hints.rate_headers {
-        return;
-    }
-    if let Some(level) = &verdict.level(Limit::Requests) {
-        put(headers, "x-ratelimit-limit-requests", level.limit.to_string());
-        put(headers, "x-ratelimit-remaining-requests", level.remaining.to_string());
-        put(headers, "x-ratelimit-reset-requests", go_duration(level.reset));
-    }
-    if let Some(level) = &verdict.level(Limit::Tokens) {
-        put(headers, "x-ratelimit-limit-tokens", level.limit.to_string());
-        put(headers, "x-ratelimit-remaining-tokens", level.remaining.to_string());
-        put(headers, "x-ratelimit-reset-tokens", go_duration(level.reset));
-    }
+/// A time as Anthropic's rate headers write it, in whole seconds of UTC, rounded up.
+pub(crate) fn rfc3339(time: SystemTime) -> String {
+    let seconds = (time.duration_since(UNIX_EPOCH).unwrap_or_default() + Duration::from_millis(999)).as_secs();
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // Days are counted in years that begin in March, so that the leap day is the last: 719,468 lie before 1970.
+    let day = days + 719_468;
+    let (era, day_of_era) = (day / 146_097, day % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day_of_month = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day_of_month:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 #[cfg(test)]
@@ -150,6 +148,17 @@ mod tests {
         assert_eq!(go_duration(Duration::from_millis(120)), "120ms");
         assert_eq!(go_duration(Duration::from_millis(7500)), "7.5s");
         assert_eq!(go_duration(Duration::from_secs(90)), "1m30s");
+    }
+
+    #[test]
+    fn times_read_like_anthropic_writes_them() {
+        let at = |seconds: u64, ms: u64| rfc3339(UNIX_EPOCH + Duration::from_millis(seconds * 1000 + ms));
+        // Python: datetime.fromtimestamp(s, UTC).isoformat()
+        assert_eq!(at(0, 0), "1970-01-01T00:00:00Z");
+        assert_eq!(at(951_782_399, 1), "2000-02-29T00:00:00Z");
+        assert_eq!(at(1_735_689_599, 0), "2024-12-31T23:59:59Z");
+        assert_eq!(at(1_772_409_600, 0), "2026-03-02T00:00:00Z");
+        assert_eq!(at(4_107_542_400, 0), "2100-03-01T00:00:00Z");
     }
 
     #[test]

@@ -9,25 +9,20 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use serde_json::Value;
 
 use crate::answers::Speaker;
+use crate::api::{Answer, Call, Cause, Finish, Frame, Problem, Route, json_bytes};
 use crate::body::{Reply, Step};
-use crate::chat::{self, Answer, ChatRequest, Frame};
 use crate::faults::{Script, Scripted};
 use crate::hash::{StableHash, hex, raw_key, request_key};
 use crate::ledger::{Arrival, Ending, Ledger, Outcome, lock};
 use crate::models::{Model, Models};
-use crate::quota::Demand;
-use crate::respond::{
-    BAD_GATEWAY, error, put, put_rate_headers, put_retry_after, rate_limit_error, refused, response, scripted_response,
-    with_headers,
-};
-use crate::{Config, FaultKind, Faults, control};
-
-/// The path of the one endpoint that is counted.
-const CHAT_PATH: &str = "/v1/chat/completions";
+use crate::quota::{Demand, Limit};
+use crate::respond::{BAD_GATEWAY, problem, put, rate_limit, refused, response, scripted_response, with_headers};
+use crate::{Config, FaultKind, Faults, Hints, control};
 
 /// Long enough to count as for ever.
 const FOR_EVER: Duration = Duration::from_secs(24 * 3600);
@@ -118,10 +113,12 @@ pub(crate) async fn serve(state: Arc<State>, request: Request<Incoming>) -> Serv
     let (head, body) = request.into_parts();
     let Ok(body) = body.collect().await else { return Err(ResetConnection) };
     let body = body.to_bytes();
-    if head.uri.path() == CHAT_PATH && head.method == Method::POST {
-        return chat(&state, &head.headers, &body).await;
-    }
-    Ok(control::serve(&state, &head.method, &head.uri, &body))
+    let query = head.uri.query().unwrap_or_default();
+    let route = if head.method == Method::POST { Route::find(head.uri.path(), query) } else { None };
+    let Some(route) = route else {
+        return Ok(control::serve(&state, &head.method, &head.uri, &body));
+    };
+    call(&state, &route, &head, &body).await
 }
 
 /// A request that is being served: books its end however that comes about, also when the client goes away.
@@ -131,6 +128,8 @@ pub(crate) struct Booking {
     ending: Ending,
     /// The model whose quota admitted it.
     admitted: Option<Arc<Model>>,
+    /// Whether all was sent that should be; only a body in steps can fail to be.
+    is_sent: bool,
 }
 
 impl Booking {
@@ -138,44 +137,58 @@ impl Booking {
         self.ending.outcome = outcome;
         self.ending.status = status;
     }
+
+    /// The body that holds this booking was sent.
+    pub(crate) fn sent(&mut self) {
+        self.is_sent = true;
+    }
+
+    /// The body that holds this booking is about to be sent.
+    pub(crate) fn sending(&mut self) {
+        self.is_sent = false;
+    }
 }
 
 impl Drop for Booking {
     fn drop(&mut self) {
-        if let (Some(model), Some((_, output_tokens, _))) = (&self.admitted, self.ending.billed) {
-            lock(&model.account).settle(Instant::now(), output_tokens);
+        // What was cut on purpose keeps its name.
+        if !self.is_sent && self.ending.outcome.is_answered() {
+            self.ending.outcome = Outcome::Abandoned;
+        }
+        if let (Some(model), Some((tokens, _))) = (&self.admitted, self.ending.billed) {
+            lock(&model.account).settle(Instant::now(), tokens.output);
         }
         self.state.ledger.end(self.arrival, self.ending);
     }
 }
 
-async fn chat(state: &Arc<State>, headers: &HeaderMap, body: &[u8]) -> Served {
+async fn call(state: &Arc<State>, route: &Route, head: &Parts, body: &[u8]) -> Served {
+    let (api, path) = (route.api, head.uri.path());
     let parsed: Option<Value> = serde_json::from_slice(body).ok();
-    let key = parsed.as_ref().map_or_else(|| raw_key(CHAT_PATH, body), |value| request_key(CHAT_PATH, value));
+    let key = parsed.as_ref().map_or_else(|| raw_key(path, body), |value| request_key(path, value));
     let arrival = state.ledger.arrive(key);
-    let ending = Ending { model: 0, outcome: Outcome::Abandoned, status: 0, billed: None };
-    let mut booking = Booking { state: Arc::clone(state), arrival, ending, admitted: None };
-
-    let request = match parsed.as_ref().map(ChatRequest::read) {
-        Some(Ok(request)) => request,
-        refused => {
-            let message = match refused {
-                Some(Err(message)) => message,
-                _ => "We could not parse the JSON body of your request.".to_string(),
-            };
-            booking.end(Outcome::Invalid, 400);
-            return Ok(error(400, &message, "invalid_request_error", None));
-        }
+    let ending = Ending { api: api.name(), model: 0, outcome: Outcome::Abandoned, status: 0, billed: None };
+    let mut booking = Booking { state: Arc::clone(state), arrival, ending, admitted: None, is_sent: true };
+    let mut refuse = |outcome: Outcome, status: u16, cause: Cause, message: String| {
+        booking.end(outcome, status);
+        Ok(problem(api, &Problem::new(status, cause, message), Hints::default()))
     };
-    if !is_authorized(state, headers) {
-        booking.end(Outcome::Unauthorized, 401);
-        let message = "Incorrect API key provided.";
-        return Ok(error(401, message, "invalid_request_error", Some("invalid_api_key")));
+
+    let read = match &parsed {
+        Some(body) => api.read(route, &head.headers, body),
+        None => Err("We could not parse the JSON body of your request.".to_string()),
+    };
+    let call = match read {
+        Ok(call) => call,
+        Err(message) => return refuse(Outcome::Invalid, 400, Cause::Invalid, message),
+    };
+    let key_given = api.key(&head.headers, head.uri.query().unwrap_or_default());
+    if state.config.require_key.is_some() && key_given != state.config.require_key.as_deref() {
+        return refuse(Outcome::Unauthorized, 401, Cause::BadKey, "Incorrect API key provided.".to_string());
     }
-    let Some(model) = state.models.get(&request.model) else {
-        booking.end(Outcome::UnknownModel, 404);
-        let message = format!("The model `{}` does not exist or you do not have access to it.", request.model);
-        return Ok(error(404, &message, "invalid_request_error", Some("model_not_found")));
+    let Some(model) = state.models.get(&call.model) else {
+        let message = format!("The model `{}` does not exist or you do not have access to it.", call.model);
+        return refuse(Outcome::UnknownModel, 404, Cause::NoModel, message);
     };
     booking.ending.model = model.id;
 
@@ -185,47 +198,50 @@ async fn chat(state: &Arc<State>, headers: &HeaderMap, body: &[u8]) -> Served {
         tokio::time::sleep(Duration::from_millis(scripted.delay_ms)).await;
         if let Some(status) = scripted.status {
             booking.end(Outcome::Scripted, status);
-            return Ok(scripted_response(scripted, status));
+            return Ok(scripted_response(api, scripted, status));
         }
     }
+    let faults = state.faults();
+    let fault = match scripted.and_then(|scripted| scripted.fault) {
+        Some(name) => name.parse().ok(),
+        None => faults.draw(chance.number(1)),
+    };
 
     let speaker = Speaker {
         seed: state.config.seed,
         model: &model.name,
         accuracy: model.accuracy,
         verbose_rate: state.config.verbose_rate,
+        words: state.config.habits.words,
     };
-    let answer = Answer::new(state.config.answers.answer(&request.question, speaker), &request);
+    let text = if call.texts.is_some() { String::new() } else { state.config.answers.answer(&call.question, speaker) };
+    let finish = fault.and_then(FaultKind::finish).unwrap_or(Finish::Stop);
+    let answer = Answer::new(text, &call, state.config.habits, finish);
 
     let demand = Demand {
-        input_tokens: request.input_tokens,
-        output_tokens: answer.output_tokens,
-        max_tokens: request.max_tokens,
+        input_tokens: call.input_tokens,
+        output_tokens: answer.tokens.output,
+        max_tokens: call.max_tokens.or(call.texts.as_ref().map(|_| 0)),
     };
     let (verdict, hints) = {
         let mut account = lock(&model.account);
         (account.admit(Instant::now(), demand), account.quota().hints)
     };
     let mut rate_headers = HeaderMap::new();
-    put_rate_headers(&mut rate_headers, &verdict, hints);
+    if hints.rate_headers {
+        api.put_rate_headers(&mut rate_headers, &verdict);
+    }
     if let Some(refusal) = verdict.refused {
         booking.end(Outcome::Quota, 429);
-        return Ok(refused(&refusal, rate_headers, hints));
+        return Ok(with_headers(problem(api, &refused(&refusal), hints), rate_headers));
     }
     booking.admitted = Some(Arc::clone(&model));
 
-    let faults = state.faults();
-    let fault = match scripted.and_then(|scripted| scripted.fault) {
-        Some(name) => name.parse().ok(),
-        None => faults.draw(chance.number(1)),
-    };
     if fault == Some(FaultKind::TooManyRequests) {
         booking.end(Outcome::Fault(FaultKind::TooManyRequests), 429);
-        let mut response = with_headers(rate_limit_error("requests"), rate_headers);
-        put_retry_after(response.headers_mut(), faults.retry_after, hints);
-        return Ok(response);
+        let limited = rate_limit(Limit::Requests, faults.retry_after);
+        return Ok(with_headers(problem(api, &limited, hints), rate_headers));
     }
-
     let mut latency = state.config.latency.sample(chance.number(2));
     if fault == Some(FaultKind::Slow) {
         latency += faults.slow_by;
@@ -234,116 +250,145 @@ async fn chat(state: &Arc<State>, headers: &HeaderMap, body: &[u8]) -> Served {
         tokio::time::sleep(latency).await;
     }
 
-    let Some(fault) = fault else {
-        bill(state, &mut booking, &request, &answer);
-        booking.end(Outcome::Ok, 200);
-        return Ok(with_headers(answered(state, &booking, &request, &answer, &model), rate_headers));
-    };
-    if fault.is_billed() {
-        bill(state, &mut booking, &request, &answer);
+    if fault.is_none_or(|fault| faults.is_billed(fault)) {
+        booking.ending.billed = Some((answer.tokens, state.config.prices.cost_nano_usd(&answer.tokens)));
     }
-    let outcome = Outcome::Fault(fault);
+    let exchange = Exchange { state, route, call: &call, answer: &answer, model: &model, arrival: &booking.arrival };
     let response = match fault {
-        FaultKind::Reset => {
-            booking.end(outcome, 0);
+        None => exchange.answered(),
+        Some(FaultKind::Reset) => {
+            booking.end(Outcome::Fault(FaultKind::Reset), 0);
             return Err(ResetConnection);
         }
-        FaultKind::Stall => {
-            booking.end(outcome, 0);
+        Some(FaultKind::Stall) => {
+            booking.end(Outcome::Fault(FaultKind::Stall), 0);
             tokio::time::sleep(FOR_EVER).await;
             return Err(ResetConnection);
         }
-        FaultKind::ServerError | FaultKind::TooManyRequests => {
-            let message = "The server had an error while processing your request. Sorry about that!";
-            error(500, message, "server_error", None)
-        }
-        FaultKind::Unavailable => {
-            let message = "The engine is currently overloaded, please try again later.";
-            error(503, message, "service_unavailable_error", None)
-        }
-        FaultKind::BadGatewayHtml => response(502, "text/html", Bytes::from_static(BAD_GATEWAY.as_bytes())),
-        FaultKind::Error200 => {
-            let body = chat::error("The server had an error while processing your request.", "server_error", None);
-            if request.stream {
-                response(200, "text/event-stream", chat::event(&body))
-            } else {
-                response(200, "application/json", chat::json_bytes(&body))
-            }
-        }
-        FaultKind::Slow => answered(state, &booking, &request, &answer, &model),
-        FaultKind::Malformed | FaultKind::Truncated | FaultKind::StallBody => {
-            broken(fault, answered(state, &booking, &request, &answer, &model))
-        }
+        Some(fault) => exchange.faulty(fault, faults.slow_by, hints),
     };
-    booking.end(outcome, response.status().as_u16());
-    Ok(with_headers(response, rate_headers))
+    booking.end(fault.map_or(Outcome::Ok, Outcome::Fault), response.status().as_u16());
+    let mut response = with_headers(response, rate_headers);
+    response.body_mut().hold(booking);
+    Ok(response)
 }
 
 fn key_word(key: &[u8; 32]) -> u64 {
     u64::from_le_bytes([key[0], key[1], key[2], key[3], key[4], key[5], key[6], key[7]])
 }
 
-fn is_authorized(state: &State, headers: &HeaderMap) -> bool {
-    let Some(key) = &state.config.require_key else { return true };
-    let given = headers.get("authorization").and_then(|value| value.to_str().ok());
-    given.and_then(|value| value.strip_prefix("Bearer ")) == Some(key.as_str())
+/// All that an answer is made of.
+struct Exchange<'a> {
+    state: &'a State,
+    route: &'a Route,
+    call: &'a Call,
+    answer: &'a Answer,
+    model: &'a Model,
+    arrival: &'a Arrival,
 }
 
-fn bill(state: &State, booking: &mut Booking, request: &ChatRequest, answer: &Answer) {
-    let cost = state.config.prices.cost_nano_usd(request.input_tokens, answer.output_tokens);
-    booking.ending.billed = Some((request.input_tokens, answer.output_tokens, cost));
-}
+impl Exchange<'_> {
+    fn answered(&self) -> Response<Reply> {
+        let id = format!("{}{:x}", hex(&self.arrival.key[..12]), self.arrival.attempt);
+        let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let frame = Frame { id: &id, created, model: &self.model.name, fingerprint: &self.model.fingerprint };
+        let api = self.route.api;
+        let mut response = if self.call.stream {
+            let gap = self.state.config.token_interval;
+            self.stream(api.events(&frame, self.call, self.answer), gap)
+        } else {
+            response(200, "application/json", api.whole(&frame, self.call, self.answer))
+        };
+        put(response.headers_mut(), "x-request-id", format!("req_{id}"));
+        response
+    }
 
-fn answered(
-    state: &State,
-    booking: &Booking,
-    request: &ChatRequest,
-    answer: &Answer,
-    model: &Model,
-) -> Response<Reply> {
-    let id = format!("chatcmpl-{}{:x}", hex(&booking.arrival.key[..12]), booking.arrival.attempt);
-    let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let frame = Frame { id: &id, created, model: &model.name, fingerprint: &model.fingerprint };
-    let mut response = if request.stream {
-        let events = chat::events(&frame, request, answer);
-        let gap = state.config.token_interval;
-        let steps = events.into_iter().flat_map(|event| {
-            let pause = (!gap.is_zero()).then_some(Step::Wait(gap));
-            [Some(Step::Send(event)), pause].into_iter().flatten()
+    fn stream(&self, events: Vec<Bytes>, gap: Duration) -> Response<Reply> {
+        let steps = events.into_iter().enumerate().flat_map(|(i, event)| {
+            let pause = (i > 0 && !gap.is_zero()).then_some(Step::Wait(gap));
+            [pause, Some(Step::Send(event))].into_iter().flatten()
         });
         let mut response = Response::new(Reply::steps(steps));
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        let is_json = self.route.is_stream && !self.route.is_sse;
+        let content_type = if is_json { "application/json" } else { "text/event-stream" };
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         response
-    } else {
-        response(200, "application/json", chat::completion(&frame, request, answer))
-    };
-    put(response.headers_mut(), "x-request-id", format!("req_{}", &id[9..]));
-    response
+    }
+
+    /// What is sent in place of an answer; a fault within the answer is one by now.
+    fn faulty(&self, fault: FaultKind, slow_by: Duration, hints: Hints) -> Response<Reply> {
+        const SORRY: &str = "The server had an error while processing your request. Sorry about that!";
+        const BUSY: &str = "The engine is currently overloaded, please try again later.";
+        let api = self.route.api;
+        let fails = |status, cause, message| problem(api, &Problem::new(status, cause, message), hints);
+        match fault {
+            FaultKind::ServerError => fails(500, Cause::Server, SORRY),
+            FaultKind::Unavailable => fails(503, Cause::Unavailable, BUSY),
+            FaultKind::Overloaded => fails(529, Cause::Overloaded, BUSY),
+            FaultKind::BadGatewayHtml => response(502, "text/html", Bytes::from_static(BAD_GATEWAY.as_bytes())),
+            FaultKind::Error200 | FaultKind::StreamError => {
+                let sorry = Problem::new(500, Cause::Server, SORRY);
+                if !self.call.stream {
+                    return response(200, "application/json", json_bytes(&api.error(&sorry)));
+                }
+                match self.answered().into_body() {
+                    Reply::Steps(steps) if fault == FaultKind::StreamError => {
+                        let mut sent = steps.first_half();
+                        sent.push(Step::Send(api.error_event(&sorry)));
+                        let mut response = self.stream(Vec::new(), Duration::ZERO);
+                        *response.body_mut() = Reply::steps(sent);
+                        response
+                    }
+                    _ => self.stream(vec![api.error_event(&sorry)], Duration::ZERO),
+                }
+            }
+            FaultKind::Malformed | FaultKind::Truncated | FaultKind::StallBody => self.broken(fault),
+            FaultKind::Dribble => dribbled(self.answered(), slow_by),
+            // The others have been dealt with, or are in the answer.
+            _ => self.answered(),
+        }
+    }
+
+    /// The answer, spoilt on its way.
+    fn broken(&self, fault: FaultKind) -> Response<Reply> {
+        /// The client has this time to read the first half before the connection goes.
+        const PAUSE: Duration = Duration::from_millis(10);
+        let (mut head, body) = self.answered().into_parts();
+        let end = if fault == FaultKind::StallBody { Step::Wait(FOR_EVER) } else { Step::Cut };
+        let body = match body {
+            Reply::Whole(bytes) if fault == FaultKind::Malformed => Reply::Whole(bytes.slice(..bytes.len() * 2 / 3)),
+            Reply::Whole(bytes) => {
+                head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+                Reply::steps([Step::Send(bytes.slice(..bytes.len() / 2)), Step::Wait(PAUSE), end])
+            }
+            Reply::Steps(steps) if fault == FaultKind::Malformed => {
+                let mut sent = steps.first_half();
+                sent.extend(self.route.api.broken_events().into_iter().map(Step::Send));
+                Reply::steps(sent)
+            }
+            Reply::Steps(steps) => {
+                let mut sent = steps.first_half();
+                sent.extend([Step::Wait(PAUSE), end]);
+                Reply::steps(sent)
+            }
+        };
+        Response::from_parts(head, body)
+    }
 }
 
-/// The answer, spoilt on its way.
-fn broken(fault: FaultKind, whole: Response<Reply>) -> Response<Reply> {
-    /// The client has this time to read the first half before the connection goes.
-    const PAUSE: Duration = Duration::from_millis(10);
+/// An answer that comes little by little.
+fn dribbled(whole: Response<Reply>, time: Duration) -> Response<Reply> {
+    const PIECES: usize = 20;
     let (mut head, body) = whole.into_parts();
-    let end = if fault == FaultKind::StallBody { Step::Wait(FOR_EVER) } else { Step::Cut };
-    let body = match body {
-        Reply::Whole(bytes) if fault == FaultKind::Malformed => Reply::Whole(bytes.slice(..bytes.len() * 2 / 3)),
+    let pieces = match body {
         Reply::Whole(bytes) => {
             head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-            Reply::steps([Step::Send(bytes.slice(..bytes.len() / 2)), Step::Wait(PAUSE), end])
+            let size = bytes.len().div_ceil(PIECES).max(1);
+            (0..bytes.len()).step_by(size).map(|at| bytes.slice(at..(at + size).min(bytes.len()))).collect()
         }
-        Reply::Steps(steps) if fault == FaultKind::Malformed => {
-            let mut sent = steps.first_half();
-            sent.push(Step::Send(Bytes::from_static(b"data: {\"id\": \"chatcmpl-\", \"choices\": [{\n\n")));
-            sent.push(Step::Send(Bytes::from_static(b"data: [DONE]\n\n")));
-            Reply::steps(sent)
-        }
-        Reply::Steps(steps) => {
-            let mut sent = steps.first_half();
-            sent.extend([Step::Wait(PAUSE), end]);
-            Reply::steps(sent)
-        }
+        Reply::Steps(steps) => steps.sent(),
     };
-    Response::from_parts(head, body)
+    let pause = time / pieces.len().max(1) as u32;
+    let steps = pieces.into_iter().flat_map(|piece| [Step::Wait(pause), Step::Send(piece)]);
+    Response::from_parts(head, Reply::steps(steps))
 }

@@ -24,7 +24,7 @@ fn server() -> Server {
         ]),
         ..Faults::default()
     };
-    let prices = Prices { input: 0.15, output: 0.6 };
+    let prices = Prices { input: 0.15, output: 0.6, ..Prices::default() };
     Server::start(Config { faults, prices, threads: 2, ..Config::default() }).unwrap()
 }
 
@@ -96,7 +96,9 @@ fn the_ledger_adds_up() {
 
 #[test]
 fn usage_in_the_answers_is_what_is_billed() {
-    let server = Server::start(Config { prices: Prices { input: 3.0, output: 15.0 }, ..Config::default() }).unwrap();
+    let server =
+        Server::start(Config { prices: Prices { input: 3.0, output: 15.0, ..Prices::default() }, ..Config::default() })
+            .unwrap();
     let mut client = Client::connect(server.addr());
     let (mut input, mut output) = (0, 0);
     for i in 0..50 {
