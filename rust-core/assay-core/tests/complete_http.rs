@@ -19,6 +19,12 @@ fn prompts(values: &[&str]) -> Vec<u8> {
     ipc(vec![Arc::new(StringArray::from(values.to_vec())) as ArrayRef])
 }
 
+/// Prompts that differ, so that each makes a call.
+fn different(count: usize) -> Vec<u8> {
+    let texts: Vec<String> = (0..count).map(|i| format!("a{i}")).collect();
+    prompts(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
 fn at(server: &Server, pairs: &[(&str, &str)]) -> ModelConf {
     let endpoint = [("endpoint", server.endpoint.as_str())];
     model(&endpoint.iter().chain(pairs).copied().collect::<Vec<_>>())
@@ -240,8 +246,8 @@ fn a_missing_key_is_an_error_of_open() {
 fn no_more_requests_are_open_than_the_model_allows_for_all_sessions() {
     let server = Server::start(|_, _| Act::SayAndStall(String::new()));
     let sessions: Vec<_> = (0..3).map(|_| open(1, vec![call(at(&server, &[("maxConcurrency", "4")]))])).collect();
-    for session in &sessions {
-        session.push(&prompts(&["a"; 20])).unwrap();
+    for (n, session) in sessions.iter().enumerate() {
+        session.push(&different(20 + n)).unwrap();
     }
     let deadline = Instant::now() + Duration::from_secs(10);
     while server.requests() < 4 && Instant::now() < deadline {
@@ -255,7 +261,7 @@ fn no_more_requests_are_open_than_the_model_allows_for_all_sessions() {
 fn cancelling_closes_the_connections_and_no_request_follows() {
     let server = Server::start(|_, _| Act::SayAndStall(String::new()));
     let session = open(1, vec![call(at(&server, &[("maxConcurrency", "8")]))]);
-    session.push(&prompts(&["a"; 100])).unwrap();
+    session.push(&different(100)).unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
     while server.requests() < 8 && Instant::now() < deadline {
         std::thread::yield_now();
@@ -274,7 +280,7 @@ fn cancelling_closes_the_connections_and_no_request_follows() {
 fn rows_of_a_dropped_session_are_not_called() {
     let server = Server::start(|_, _| Act::SayAndStall(String::new()));
     let session = open(1, vec![call(at(&server, &[("maxConcurrency", "1")]))]);
-    session.push(&prompts(&["a"; 10])).unwrap();
+    session.push(&different(10)).unwrap();
     drop(session);
     assert!(server.requests() <= 1);
 }
@@ -293,6 +299,39 @@ fn repeats_of_a_request_differ_in_their_keys_and_not_in_what_is_sent() {
     assert_eq!(key(0), key(2));
     let requests = server.seen.requests.lock().unwrap();
     assert!(requests.iter().all(|(_, body)| *body == requests[0].1));
+}
+
+#[test]
+fn equal_rows_of_all_sessions_make_one_call_unless_told_otherwise() {
+    for deduplicate in ["true", "false"] {
+        let gate = Arc::new(std::sync::Barrier::new(2));
+        let server = Server::start({
+            let gate = Arc::clone(&gate);
+            // The first answer waits until all rows are under way.
+            move |n, _| {
+                if n == 0 {
+                    gate.wait();
+                }
+                answer("fine")
+            }
+        });
+        let conf = at(&server, &[("deduplicate", deduplicate), ("price.input", "1"), ("price.output", "2")]);
+        let sessions = [open(1, vec![call(conf.clone())]), open(1, vec![call(conf)])];
+        for session in &sessions {
+            session.push(&prompts(&["a"; 3])).unwrap();
+        }
+        gate.wait();
+        let rows: Vec<_> = sessions.iter().flat_map(|session| drain(session, 3).into_values()).collect();
+        let calls = server.requests();
+        let paid: f64 = rows.iter().map(|row| double(&row[0], "cost_usd").unwrap()).sum();
+        let avoided: f64 = rows.iter().filter_map(|row| double(&row[0], "cost_avoided_usd")).sum();
+        assert!((paid - calls as f64 * 14e-6).abs() < 1e-12, "{paid}");
+        assert!((paid + avoided - 6.0 * 14e-6).abs() < 1e-12, "{avoided}");
+        assert!(rows.iter().all(|row| text(&row[0], "text").as_deref() == Some("fine")));
+        let deduplicated: i64 = sessions.iter().map(|session| counter(session, "deduplicated")).sum();
+        assert_eq!(deduplicated, 6 - calls as i64);
+        assert_eq!(deduplicated > 0, deduplicate == "true", "{calls} calls");
+    }
 }
 
 /// In a process of its own, because it takes the runtime away from under the other tests.

@@ -17,7 +17,7 @@ use crate::completion::Completion;
 use crate::error::{Error, ErrorKind, Result};
 
 use crate::inference::runtime::{self, Engine};
-use crate::inference::{Counters, Limiter, NoQuota, Pipeline, Policy};
+use crate::inference::{Counters, Flights, Limiter, NoQuota, Pipeline, Policy, Tokens};
 use crate::provider::{Prepared, Provider};
 use crate::spec::{CallSpec, CompleteSpec};
 
@@ -252,6 +252,8 @@ impl Call {
             limiter: Limiter::shared(&model.name, &model.endpoint, model.max_concurrency),
             quota: Arc::new(NoQuota),
             store: Arc::clone(store),
+            flights: model.deduplicate.then(|| Flights::shared(&call.model)),
+            estimator: Tokens::shared(model),
         };
         Ok(Call { plan, pipeline, guard: call.guard })
     }

@@ -3,6 +3,7 @@
 mod backoff;
 mod counters;
 mod estimate;
+mod flight;
 mod limiter;
 mod pipeline;
 mod quota;
@@ -12,6 +13,7 @@ pub mod runtime;
 pub use backoff::Backoff;
 pub use counters::{COUNTERS, Counters};
 pub use estimate::{Estimate, Estimator, Tokens};
+pub use flight::Flights;
 pub use limiter::{Limiter, Permit};
 pub use pipeline::{Backend, Pipeline, Policy};
 pub use quota::{NoQuota, Quota};

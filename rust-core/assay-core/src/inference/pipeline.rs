@@ -8,6 +8,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::Backoff;
 use super::counters::Counters;
+use super::estimate::Estimator;
+use super::flight::{Flights, Turn};
 use super::limiter::Limiter;
 use super::quota::Quota;
 use crate::cache::store::Store;
@@ -42,6 +44,8 @@ pub struct Policy {
     pub backoff: Backoff,
     /// What tokens cost.
     pub price: Price,
+    /// The most tokens of a prompt, where it is known.
+    pub context_window: Option<u64>,
 }
 
 impl From<&Model> for Policy {
@@ -53,6 +57,7 @@ impl From<&Model> for Policy {
             max_retries: model.max_retries,
             backoff: Backoff::default(),
             price: model.price,
+            context_window: model.context_window,
         }
     }
 }
@@ -69,6 +74,10 @@ pub struct Pipeline<B> {
     pub quota: Arc<dyn Quota>,
     /// Where answers are looked up and kept.
     pub store: Arc<dyn Store>,
+    /// The calls under way, which equal requests share; `None` where each makes its own.
+    pub flights: Option<Arc<Flights>>,
+    /// How many tokens a prompt is expected to have.
+    pub estimator: Arc<dyn Estimator>,
 }
 
 /// What all attempts of a call have come to.
@@ -83,16 +92,72 @@ struct Spent {
 }
 
 impl<B: Backend> Pipeline<B> {
-    /// Answers `request`: from the store, else by as many attempts as it takes and the policy allows. The answer is in
-    /// the store before this returns. Errors: those of the store.
+    /// Answers `request`: by an equal request that is under way, from the store, else by as many attempts as it takes and
+    /// the policy allows. The answer is in the store before this returns. Errors: those of the store.
     pub async fn complete(&self, request: &Prepared, counters: &Counters) -> Result<Completion> {
+        let Some(flights) = &self.flights else { return self.answer(request, counters).await };
+        let queued = Instant::now();
+        match flights.join(&request.key).await {
+            Turn::Theirs(landed) => Ok(self.shared(&landed, queued.elapsed())),
+            Turn::Mine(flight) => {
+                // Looked up only now: what landed since the row came is in the store.
+                let completion = self.answer(request, counters).await?;
+                flight.land(&completion);
+                Ok(completion)
+            }
+        }
+    }
+
+    async fn answer(&self, request: &Prepared, counters: &Counters) -> Result<Completion> {
         if let Some(stored) = self.store.lookup(&request.key).await {
             return Ok(self.hit(stored));
         }
-        let mut completion = self.call(request, counters).await;
+        let mut completion = match self.over_window(request) {
+            Some(failure) => self.failed(failure, &self.nothing_spent()),
+            None => self.call(request, counters).await,
+        };
         completion.request_key = Some(request.key.clone());
         self.store.record(&request.key, &completion).await?;
         Ok(completion)
+    }
+
+    /// What a row gets whose equal has bought the answer, or has failed.
+    fn shared(&self, landed: &Completion, waited: Duration) -> Completion {
+        if landed.cache_hit {
+            return Completion { wait_ms: Some(millis(waited)), ..landed.clone() };
+        }
+        Completion {
+            cost_usd: Some(0.0),
+            cost_avoided_usd: landed.cost_usd,
+            wait_ms: Some(millis(waited)),
+            attempts: 0,
+            deduplicated: true,
+            ..landed.clone()
+        }
+    }
+
+    /// Why a prompt that the model cannot take need not be sent.
+    fn over_window(&self, request: &Prepared) -> Option<Failure> {
+        let window = self.policy.context_window?;
+        // A token has a byte at least.
+        if request.body.len() as u64 <= window {
+            return None;
+        }
+        let at_least = self.estimator.input(request).at_least;
+        (at_least > window).then(|| Failure {
+            retry: Retry::Never,
+            ..Failure::transient(
+                Status::InvalidRequest,
+                format!(
+                    "the prompt has at least {at_least} tokens by estimate, the context window of the model is {window}; \
+                     shorten it, or set contextWindow if the model takes more"
+                ),
+            )
+        })
+    }
+
+    fn nothing_spent(&self) -> Spent {
+        Spent { cost_usd: self.policy.price.is_known().then_some(0.0), ..Spent::default() }
     }
 
     fn hit(&self, stored: Completion) -> Completion {
@@ -109,7 +174,7 @@ impl<B: Backend> Pipeline<B> {
     }
 
     async fn call(&self, request: &Prepared, counters: &Counters) -> Completion {
-        let mut spent = Spent { cost_usd: self.policy.price.is_known().then_some(0.0), ..Spent::default() };
+        let mut spent = self.nothing_spent();
         let mut retries = 0;
         let mut new_key_tried = false;
         loop {
@@ -149,11 +214,12 @@ impl<B: Backend> Pipeline<B> {
     async fn attempt(&self, request: &Prepared, counters: &Counters, spent: &mut Spent) -> (Attempt, Duration) {
         let queued = Instant::now();
         self.quota.admit(request.body.len()).await;
+        counters.waited_for_quota(queued.elapsed());
         let permit = self.limiter.acquire().await;
         let begun = Instant::now();
         spent.wait += begun - queued;
         counters.waited(begun - queued);
-        counters.request(spent.attempts > 0);
+        let open = counters.request(spent.attempts > 0);
         spent.attempts += 1;
         let most = self.policy.timeout.min(self.policy.row_timeout.saturating_sub(spent.time));
         let attempt = match timeout(most, self.backend.attempt(request)).await {
@@ -163,7 +229,7 @@ impl<B: Backend> Pipeline<B> {
                 format!("no whole answer within {} ms", most.as_millis()),
             )),
         };
-        drop(permit);
+        drop((open, permit));
         let latency = begun.elapsed();
         spent.time += latency;
         self.quota.settle(&attempt);
@@ -198,7 +264,7 @@ impl<B: Backend> Pipeline<B> {
 
     fn failed(&self, failure: Failure, spent: &Spent) -> Completion {
         let attempts = match spent.attempts {
-            1 => String::new(),
+            0 | 1 => String::new(),
             n => format!(" (after {n} attempts)"),
         };
         Completion {

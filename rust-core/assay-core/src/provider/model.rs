@@ -125,6 +125,12 @@ pub const SETTINGS: &[Setting] = &[
         "600000",
         "How long a row may take with all its retries, not counting the wait for its turn.",
     ),
+    setting(
+        "deduplicate",
+        "true",
+        "Whether equal requests that are under way in one executor process make one call and share its answer. false is for \
+         load tests: every row calls for itself.",
+    ),
     setting("maxRetries", "4", "How many times a failed request is sent again."),
     setting(
         "contextWindow",
@@ -212,6 +218,8 @@ pub struct Model {
     pub row_timeout: Duration,
     /// How many times a failed request is sent again.
     pub max_retries: u32,
+    /// Whether equal requests that are under way make one call.
+    pub deduplicate: bool,
     /// What tokens cost.
     pub price: Price,
     /// The most tokens of a prompt, where it is known.
@@ -310,6 +318,7 @@ impl Reader<'_> {
             connect_timeout: millis("connectTimeoutMs", 10_000)?,
             row_timeout: millis("rowTimeoutMs", 600_000)?,
             max_retries: self.whole("maxRetries", 0, 4)?.min(1000) as u32,
+            deduplicate: self.flag("deduplicate", true)?,
             price,
             context_window,
             headers: self.headers()?,
@@ -387,6 +396,15 @@ impl Reader<'_> {
                 Ok(value) if value >= min && value <= i64::MAX as u64 => Ok(value),
                 _ => Err(self.invalid(key, &format!("must be a whole number of at least {min}"))),
             },
+        }
+    }
+
+    fn flag(&self, key: &str, default: bool) -> Result<bool> {
+        match self.text(key) {
+            None => Ok(default),
+            Some("true") => Ok(true),
+            Some("false") => Ok(false),
+            Some(_) => Err(self.invalid(key, "must be true or false")),
         }
     }
 
@@ -537,6 +555,7 @@ mod tests {
             (&[("price.inptu", "1")], "did you mean 'price.input'?"),
             (&[("price.unit", "token")], "has no setting 'price.unit'"),
             (&[("price.table", "openai/gpt-4o-mni")], "did you mean 'openai/gpt-4o-mini'?"),
+            (&[("deduplicate", "maybe")], "must be true or false"),
             (&[("contextWindow", "0")], "a whole number of at least 1"),
             (&[("provider", "mock"), ("mock.errorRate", "2")], "a number from 0 to 1"),
             (&[("mock.reply", "x")], "is for the provider mock only"),

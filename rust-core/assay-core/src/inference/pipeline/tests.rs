@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::cache::store::{BoxFuture, NoStore};
-use crate::inference::NoQuota;
+use crate::inference::{NoQuota, Tokens};
 
 /// Plays outcomes in turn, the last one for ever.
 struct Script {
@@ -76,10 +76,13 @@ fn pipeline(steps: &[Step]) -> Pipeline<Script> {
             max_retries: 4,
             backoff: Backoff::default(),
             price: Price { input: Some(1.0), output: Some(10.0), ..Price::default() },
+            context_window: None,
         },
         limiter: Limiter::new(64),
         quota: Arc::new(NoQuota),
         store: Arc::new(NoStore),
+        flights: None,
+        estimator: Arc::new(Tokens::new("gpt-4o")),
     }
 }
 
@@ -277,4 +280,152 @@ async fn an_answer_is_kept_before_it_leaves_and_served_again() {
     assert_eq!((hit.cost_usd, hit.cost_avoided_usd), (Some(0.0), Some(0.002)));
     assert_eq!((hit.latency_ms, hit.answered_at), (bought.latency_ms, bought.answered_at));
     assert_eq!((counters["cache_hits"], counters["requests"], counters["input_tokens"]), (1, 0, 0));
+}
+
+fn sharing(steps: &[Step]) -> Arc<Pipeline<Script>> {
+    Arc::new(Pipeline { flights: Some(Arc::default()), ..pipeline(steps) })
+}
+
+fn spawn(pipeline: &Arc<Pipeline<Script>>) -> tokio::task::JoinHandle<(Completion, HashMap<&'static str, i64>)> {
+    let pipeline = Arc::clone(pipeline);
+    tokio::spawn(async move { run(&pipeline).await })
+}
+
+#[tokio::test(start_paused = true)]
+async fn equal_requests_under_way_make_one_call() {
+    let pipeline = sharing(&[ok(100)]);
+    let calls: Vec<_> = (0..5).map(|_| spawn(&pipeline)).collect();
+    let mut paid = 0.0;
+    let mut shared = 0;
+    for call in calls {
+        let (completion, counters) = call.await.unwrap();
+        assert_eq!((completion.text.as_deref(), completion.latency_ms), (Some("a"), Some(100.0)));
+        assert_eq!(completion.request_key.as_deref(), Some("k"));
+        paid += completion.cost_usd.unwrap();
+        if completion.deduplicated {
+            shared += 1;
+            assert_eq!((completion.attempts, completion.cost_avoided_usd), (0, Some(0.002)));
+            assert_eq!(completion.wait_ms, Some(100.0));
+            assert_eq!((counters["deduplicated"], counters["requests"], counters["latency_ms"]), (1, 0, 0));
+            assert_eq!(counters["cost_avoided_nanousd"], 2_000_000);
+        }
+    }
+    assert_eq!((shared, pipeline.backend.begun.load(Ordering::SeqCst), paid), (4, 1, 0.002));
+    let (later, _) = run(&pipeline).await;
+    assert!(!later.deduplicated, "what has ended is not shared: that is the store's");
+    assert_eq!(pipeline.backend.begun.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_differ_are_not_shared() {
+    let pipeline = sharing(&[ok(100)]);
+    let other = Prepared { key: "another repeat".into(), ..request() };
+    let first = spawn(&pipeline);
+    let completion = pipeline.complete(&other, &Counters::default()).await.unwrap();
+    assert!(!completion.deduplicated && !first.await.unwrap().0.deduplicated);
+    assert_eq!(pipeline.backend.begun.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_shared() {
+    let failure = Failure { retry: Retry::Never, ..transient(Status::InvalidRequest) };
+    let pipeline = sharing(&[fail(100, failure)]);
+    let calls = [spawn(&pipeline), spawn(&pipeline)];
+    for call in calls {
+        let (completion, _) = call.await.unwrap();
+        assert_eq!((completion.status, completion.cost_usd), (Status::InvalidRequest, Some(0.0)));
+        assert!(completion.error.is_some());
+    }
+    assert_eq!(pipeline.backend.begun.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_waits_takes_over_from_a_call_that_is_cancelled() {
+    let pipeline = sharing(&[ok(100)]);
+    let first = spawn(&pipeline);
+    tokio::task::yield_now().await;
+    let others = [spawn(&pipeline), spawn(&pipeline)];
+    sleep(Duration::from_millis(50)).await;
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    let mut deduplicated = 0;
+    for other in others {
+        let (completion, _) = other.await.unwrap();
+        assert_eq!(completion.status, Status::Ok);
+        deduplicated += usize::from(completion.deduplicated);
+    }
+    assert_eq!((deduplicated, pipeline.backend.begun.load(Ordering::SeqCst)), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_waits_is_not_stopped_by_the_budget_of_another() {
+    let stopped = Failure { retry: Retry::Never, ..transient(Status::BudgetStopped) };
+    let pipeline = sharing(&[fail(100, stopped), ok(10)]);
+    let calls = [spawn(&pipeline), spawn(&pipeline)];
+    let mut statuses = Vec::new();
+    for call in calls {
+        statuses.push(call.await.unwrap().0.status);
+    }
+    assert_eq!(statuses, [Status::BudgetStopped, Status::Ok]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_equal_row_gets_the_hit_as_a_hit() {
+    let store = Arc::new(MemoryStore::default());
+    let pipeline = Arc::new(Pipeline {
+        flights: Some(Arc::default()),
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        ..pipeline(&[ok(100)])
+    });
+    let calls = [spawn(&pipeline), spawn(&pipeline)];
+    for call in calls {
+        call.await.unwrap();
+    }
+    let (hit, counters) = run(&pipeline).await;
+    assert!(hit.cache_hit && !hit.deduplicated);
+    assert_eq!((counters["cache_hits"], counters["deduplicated"]), (1, 0));
+    assert_eq!(pipeline.backend.begun.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prompt_over_the_context_window_is_not_sent() {
+    let mut pipeline = pipeline(&[ok(1)]);
+    let chat = |words: usize| Prepared {
+        body: serde_json::json!({"messages": [{"role": "user", "content": "word ".repeat(words)}]}).to_string().into(),
+        ..request()
+    };
+    pipeline.policy.context_window = Some(1000);
+    let complete = async |words| pipeline.complete(&chat(words), &Counters::default()).await.unwrap();
+    let refused = complete(2000).await;
+    assert_eq!((refused.status, refused.attempts, refused.cost_usd), (Status::InvalidRequest, 0, Some(0.0)));
+    let message = refused.error.unwrap().message;
+    assert!(message.contains("context window of the model is 1000") && !message.contains("word"), "{message}");
+    assert_eq!(pipeline.backend.begun.load(Ordering::SeqCst), 0);
+    assert_eq!(complete(900).await.status, Status::Ok);
+    assert_eq!(complete(10).await.status, Status::Ok);
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_are_counted_by_cause_and_the_most_at_once() {
+    let steps = [
+        fail(10, transient(Status::ServerError)),
+        fail(10, transient(Status::NetworkError)),
+        fail(10, transient(Status::Timeout)),
+        ok(10),
+    ];
+    let (_, counters) = run(&pipeline(&steps)).await;
+    assert_eq!((counters["server_errors"], counters["network_errors"], counters["timeouts"]), (1, 1, 1));
+    assert_eq!((counters["max_in_flight"], counters["retries"]), (1, 3));
+
+    let pipeline = pipeline(&[ok(100)]);
+    let counters = Counters::default();
+    let request = request();
+    let all = tokio::join!(
+        pipeline.complete(&request, &counters),
+        pipeline.complete(&request, &counters),
+        pipeline.complete(&request, &counters)
+    );
+    assert!(all.0.is_ok() && all.1.is_ok() && all.2.is_ok());
+    let most = crate::inference::COUNTERS.iter().position(|name| *name == "max_in_flight").unwrap();
+    assert_eq!(counters.values()[most], 3);
 }
