@@ -310,7 +310,7 @@ impl Reader<'_> {
             api_version: self.text("apiVersion").map(str::to_string),
             key,
             endpoint,
-            stream: self.flag("stream")?,
+            stream: self.flag("stream", false)?,
             own,
             max_concurrency: self.whole("maxConcurrency", 1, 64)?.min(1 << 20) as usize,
             timeout: Duration::from_millis(timeout_ms),
@@ -381,9 +381,10 @@ impl Reader<'_> {
         self.text(key).ok_or_else(|| self.invalid(key, "is missing"))
     }
 
-    fn flag(&self, key: &str) -> Result<bool> {
+    fn flag(&self, key: &str, default: bool) -> Result<bool> {
         match self.text(key).map(str::to_ascii_lowercase).as_deref() {
-            None | Some("false") => Ok(false),
+            None => Ok(default),
+            Some("false") => Ok(false),
             Some("true") => Ok(true),
             _ => Err(self.invalid(key, "must be true or false")),
         }
@@ -396,15 +397,6 @@ impl Reader<'_> {
                 Ok(value) if value >= min && value <= i64::MAX as u64 => Ok(value),
                 _ => Err(self.invalid(key, &format!("must be a whole number of at least {min}"))),
             },
-        }
-    }
-
-    fn flag(&self, key: &str, default: bool) -> Result<bool> {
-        match self.text(key) {
-            None => Ok(default),
-            Some("true") => Ok(true),
-            Some("false") => Ok(false),
-            Some(_) => Err(self.invalid(key, "must be true or false")),
         }
     }
 
