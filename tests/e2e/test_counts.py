@@ -61,7 +61,9 @@ def tables(spark: SparkSession, server: Testkit, tmp_path_factory: pytest.TempPa
             "concat('Item ', id) AS a",
         ).write.parquet(str(folder / name))
         spark.read.parquet(str(folder / name)).createOrReplaceTempView(name)
-    for key, value in model("sim", endpoint=server.url, api_key_secret="k", max_concurrency=512).items():
+    for key, value in model(
+        "sim", endpoint=server.url, api_key_secret="k", max_concurrency=512, deduplicate="false"
+    ).items():
         spark.conf.set(key, value)
     return spark
 

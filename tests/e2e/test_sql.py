@@ -61,7 +61,7 @@ def submitted(
     """All statements, run by `spark.sql` in one spark-submit."""
     master, conf = MODES[request.param]
     texts = [statement.text for statement in statements()]
-    conf = {**conf, **model("m", endpoint=testkit.url)}
+    conf = {**conf, **model("m", endpoint=testkit.url, deduplicate="false")}
     results = installation.run_texts(
         texts, server=testkit.root, folder=tmp_path_factory.mktemp("submit"), name="sql", master=master, conf=conf
     )
@@ -83,7 +83,7 @@ def test_a_session_with_service_file_extensions_and_plugin_runs_plain_sql(
 ) -> None:
     from apps import run_sql
 
-    for key, value in model("m", endpoint=testkit.url).items():
+    for key, value in model("m", endpoint=testkit.url, deduplicate="false").items():
         spark.conf.set(key, value)
     for statement in (s for s in statements() if s.file == file):
         check(statement, run_sql.run(spark, statement.text, testkit.root))
@@ -120,7 +120,9 @@ def test_spark_sql_runs_a_file(
     file.write_text("\n\n".join(f"-- {s.place}\n{s.text};" for s in good) + "\n", encoding="utf-8")
     master, conf = SHELLS[shell]
     with testkit.counting() as calls:
-        text = run_spark_sql(file, master=master, conf={**conf, **model("m", endpoint=testkit.url)}).succeed(within=240)
+        text = run_spark_sql(
+            file, master=master, conf={**conf, **model("m", endpoint=testkit.url, deduplicate="false")}
+        ).succeed(within=240)
     lines = iter(text.splitlines())
     for statement in good:
         if statement.rows is not None:
@@ -143,7 +145,7 @@ def test_spark_sql_stops_at_an_error_and_names_the_condition(
 ) -> None:
     file = tmp_path / "wrong.sql"
     file.write_text("SELECT llm_complete('mm', CAST(id AS STRING)) FROM range(3);\nSELECT 1;\n", encoding="utf-8")
-    program = run_spark_sql(file, conf=model("m", endpoint=testkit.url))
+    program = run_spark_sql(file, conf=model("m", endpoint=testkit.url, deduplicate="false"))
     assert program.wait(within=240) != 0
     assert "ASSAY_UNKNOWN_MODEL" in program.stderr
     assert "did you mean 'm'?" in program.stderr
