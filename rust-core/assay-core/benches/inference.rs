@@ -162,7 +162,7 @@ fn completions_per_second(c: &mut Criterion) {
 fn per_row(c: &mut Criterion) {
     let conf = [("provider", "mock"), ("model", "m")].map(|(k, v)| (k.to_string(), v.to_string())).into();
     let model = Model::from_conf(&ModelConf { name: "m".into(), conf }).unwrap();
-    let requests = Requests::new(&model, &Map::new()).unwrap();
+    let requests = Requests::new(&model, CallKind::Complete, &Map::new()).unwrap();
     let row = Completion {
         text: Some("The answer is 42.".into()),
         model_answered: Some("bench".into()),

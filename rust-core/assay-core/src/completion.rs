@@ -102,6 +102,9 @@ pub struct Completion {
     pub tool_calls: Option<String>,
     /// The log probability of each answered token.
     pub logprobs: Option<Vec<f64>>,
+    /// The vector, where the call was for an embedding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<Vec<f32>>,
     /// How the call ended.
     pub status: Status,
     /// Why it failed, if it did.
@@ -151,6 +154,7 @@ impl Completion {
             reasoning: None,
             tool_calls: None,
             logprobs: None,
+            embedding: None,
             status,
             error: None,
             finish_reason: None,
@@ -181,6 +185,7 @@ impl Completion {
             + text(&self.tool_calls)
             + text(&self.model_answered)
             + self.logprobs.as_ref().map_or(0, |l| l.len() * 8)
+            + self.embedding.as_ref().map_or(0, |e| e.len() * 4)
             + self.error.as_ref().map_or(0, |e| e.message.len() + e.condition.len())
     }
 }

@@ -67,10 +67,24 @@ pub struct CompleteSpec {
     pub calls: Vec<CallSpec>,
 }
 
+/// What a call asks a model for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallKind {
+    /// An answer: `llm_complete`.
+    #[default]
+    Complete,
+    /// The embedding of a text: `llm_embed`.
+    Embed,
+}
+
 /// One model call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallSpec {
+    /// What is asked for.
+    #[serde(default)]
+    pub kind: CallKind,
     /// The model.
     pub model: ModelConf,
     /// Where the prompt comes from.

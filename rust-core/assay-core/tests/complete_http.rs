@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
-use arrow::array::{ArrayRef, Int64Array, StringArray};
+use arrow::array::cast::AsArray;
+use arrow::array::types::Float32Type;
+use arrow::array::{Array, ArrayRef, Int64Array, StringArray};
 use assay_core::ErrorKind;
 use assay_core::inference::runtime;
-use assay_core::spec::ModelConf;
+use assay_core::spec::{CallKind, CallSpec, ModelConf};
 use serde_json::{Value, json};
 use support::*;
 
@@ -188,6 +190,154 @@ fn a_stalled_answer_is_cut_by_the_timeout() {
         assert_eq!(text(&row, "status").as_deref(), Some("timeout"));
         assert_eq!(error_text(&row, "message").as_deref(), Some("no whole answer within 100 ms"));
     }
+}
+
+/// A streamed answer of these events, whole or without its end.
+fn stream(events: &[&str], whole: bool) -> String {
+    let chunk = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let events: String = events.iter().map(|event| chunk(&format!("data: {event}\n\n"))).collect();
+    [head, &events, if whole { "0\r\n\r\n" } else { "" }].concat()
+}
+
+const PIECES: &[&str] = &[
+    r#"{"model": "served", "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}"#,
+    r#"{"choices": [{"index": 0, "delta": {"content": "fi"}}]}"#,
+    r#"{"choices": [{"index": 0, "delta": {"content": "ne"}}]}"#,
+    r#"{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}"#,
+    r#"{"choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 2}}"#,
+    "[DONE]",
+];
+
+#[test]
+fn a_streamed_answer_is_one_answer_and_says_when_it_began() {
+    let server = Server::start(|_, _| Act::Say(stream(PIECES, true)));
+    let session = open(1, vec![call(at(&server, &[("stream", "true"), ("maxConcurrency", "1")]))]);
+    session.push(&prompts(&["a", "b"])).unwrap();
+    let rows = drain(&session, 2);
+    for row in rows.values().map(|calls| &calls[0]) {
+        assert_eq!((text(row, "status").as_deref(), text(row, "text").as_deref()), (Some("ok"), Some("fine")));
+        assert_eq!(text(row, "model_answered").as_deref(), Some("served"));
+        let (ttft, latency) = (double(row, "ttft_ms").unwrap(), double(row, "latency_ms").unwrap());
+        assert!(0.0 < ttft && ttft <= latency, "{ttft} {latency}");
+    }
+    assert_eq!(counter(&session, "input_tokens"), 20);
+    let requests = server.seen.requests.lock().unwrap();
+    let body: Value = serde_json::from_str(&requests[0].1).unwrap();
+    assert_eq!((&body["stream"], &body["stream_options"]), (&json!(true), &json!({"include_usage": true})));
+    assert_eq!(server.seen.closed.load(Ordering::SeqCst), 0, "the connection is used again");
+}
+
+#[test]
+fn a_server_that_does_not_stream_is_understood() {
+    let body = r#"{"choices": [{"message": {"content": "fine"}, "finish_reason": "stop"}]}"#;
+    let act = Act::Say(http(200, "content-type: application/json\r\n", body));
+    let (row, _) = one(vec![act], &[("stream", "true")]);
+    assert_eq!((text(&row, "status").as_deref(), text(&row, "text").as_deref()), (Some("ok"), Some("fine")));
+    assert_eq!(double(&row, "ttft_ms"), None);
+}
+
+#[test]
+fn a_stream_that_is_cut_is_no_answer_and_its_usage_is_billed() {
+    let usage_first = [PIECES[4], PIECES[1]];
+    let error = [PIECES[4], PIECES[1], r#"{"error": {"type": "server_error", "message": "PRIVATE"}}"#];
+    let price = [("stream", "true"), ("maxRetries", "0"), ("price.input", "1"), ("price.output", "1")];
+    let stall = [&price[..], &[("idleTimeoutMs", "100")]].concat();
+    for (act, pairs, status, says) in [
+        (Act::SayAndClose(stream(&usage_first, false)), &price[..], "network_error", "the connection broke"),
+        (Act::Say(stream(&usage_first, true)), &price, "network_error", "the stream ended before its end marker"),
+        (Act::Say(stream(&error, true)), &price, "server_error", "an error under a success"),
+        (Act::SayAndStall(stream(&usage_first, false)), &stall, "timeout", "the answer stood still for 100 ms"),
+    ] {
+        let (row, _) = one(vec![act], pairs);
+        assert_eq!((text(&row, "status").as_deref(), text(&row, "text")), (Some(status), None));
+        let message = error_text(&row, "message").unwrap();
+        assert!(message.contains(says), "{message}");
+        assert_eq!(double(&row, "cost_usd"), Some(12e-6), "{status}");
+    }
+}
+
+#[test]
+fn a_body_that_stands_still_is_cut_long_before_the_timeout() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"choices\"";
+    let pairs = [("timeoutMs", "60000"), ("idleTimeoutMs", "100"), ("maxRetries", "0")];
+    let (row, _) = one(vec![Act::SayAndStall(head.into())], &pairs);
+    assert_eq!(text(&row, "status").as_deref(), Some("timeout"));
+    assert_eq!(error_text(&row, "message").as_deref(), Some("the answer stood still for 100 ms"));
+}
+
+#[test]
+fn an_answer_that_should_be_json_and_is_not() {
+    let server = Server::start(|_, _| answer("fine"));
+    let mut call = call(at(&server, &[]));
+    call.options = options(json!({"response_format": {"type": "json_object"}}));
+    let session = open(1, vec![call]);
+    session.push(&prompts(&["a"])).unwrap();
+    let row = drain(&session, 1).remove(&0).unwrap().remove(0);
+    assert_eq!((text(&row, "status").as_deref(), text(&row, "text")), (Some("parse_failed"), None));
+    assert_eq!((text(&row, "partial_text").as_deref(), server.requests()), (Some("fine"), 1));
+}
+
+#[test]
+fn reasoning_between_tags_is_separated_only_where_the_model_says_so() {
+    for (pairs, said, reasoning) in
+        [(&[][..], "<think>hm</think>42", None), (&[("reasoningTags", "think")], "42", Some("hm"))]
+    {
+        let (row, _) = one(vec![answer("<think>hm</think>42")], pairs);
+        assert_eq!((text(&row, "text").as_deref(), text(&row, "reasoning").as_deref()), (Some(said), reasoning));
+    }
+}
+
+#[test]
+fn the_reset_of_a_rate_limit_is_waited_for_where_no_retry_after_is() {
+    let headers = "x-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: 300ms\r\n";
+    let (row, _) = one(vec![Act::Say(http(429, headers, ""))], &[]);
+    assert_eq!(text(&row, "status").as_deref(), Some("ok"));
+    assert!(double(&row, "wait_ms").unwrap() >= 300.0);
+}
+
+#[test]
+fn embeddings_are_calls_with_a_result_of_their_own() {
+    let server = Server::start(|n, _| match n {
+        0 => Act::Say(http(503, "retry-after-ms: 1\r\n", "")),
+        1 => Act::Say(http(
+            200,
+            "",
+            r#"{"model": "served", "data": [{"index": 0, "embedding": [0.5, -1.25]}],
+                "usage": {"prompt_tokens": 3, "total_tokens": 3}}"#,
+        )),
+        _ => Act::Say(http(400, "", r#"{"error": {"type": "invalid_request_error"}}"#)),
+    });
+    let conf = at(&server, &[("price.input", "2"), ("price.output", "0")]);
+    let embed = CallSpec { kind: CallKind::Embed, options: options(json!({"dimensions": 2})), ..call(conf) };
+    let session = open(1, vec![embed]);
+    session.push(&prompts(&["PRIVATE"])).unwrap();
+    let row = drain(&session, 1).remove(&0).unwrap().remove(0);
+    let names: Vec<&str> = row.column_names();
+    assert_eq!(names, ["embedding", "status", "error", "input_tokens", "cost_usd", "cache_hit", "request_key"]);
+    assert_eq!(text(&row, "status").as_deref(), Some("ok"));
+    let vector = row.column_by_name("embedding").unwrap().as_list::<i32>().value(0);
+    assert_eq!(vector.as_primitive::<Float32Type>().values(), &[0.5, -1.25]);
+    assert_eq!(double(&row, "cost_usd"), Some(6e-6));
+    assert_eq!((counter(&session, "requests"), counter(&session, "retries")), (2, 1));
+    {
+        let requests = server.seen.requests.lock().unwrap();
+        assert!(requests[0].0.starts_with("POST /v1/embeddings "));
+        let body: Value = serde_json::from_str(&requests[0].1).unwrap();
+        let expected = json!({"model": "gpt", "input": "PRIVATE", "encoding_format": "float", "dimensions": 2});
+        assert_eq!(body, expected);
+    }
+    session.push(&ipc(vec![Arc::new(StringArray::from(vec![Some("b"), None])) as ArrayRef])).unwrap();
+    let mut statuses = Vec::new();
+    while statuses.len() < 2 {
+        let Some(bytes) = session.poll(Duration::from_secs(10), 1, 1).unwrap() else { continue };
+        let batch = assay_core::exec::ipc::read_batch(&bytes).unwrap();
+        let row = batch.column(1).as_struct().clone();
+        assert!(row.column_by_name("embedding").unwrap().is_null(0));
+        statuses.push(text(&row, "status").unwrap());
+    }
+    statuses.sort();
+    assert_eq!(statuses, ["invalid_request", "no_prompt"]);
 }
 
 #[test]

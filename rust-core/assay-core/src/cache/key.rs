@@ -11,7 +11,8 @@
 //! ```
 //!
 //! (on one line). `api_version` is there only where one is configured, `headers` and `settings` only where there are any; the
-//! rest always is, `options` as `{}` where none was given. `settings` holds what the model's configuration says about how
+//! rest always is, `options` as `{}` where none was given. `"kind":"embed"` stands behind `key_version` for an embedding, whose
+//! text is the content of one message of the user, and nothing there for an answer. `settings` holds what the model's configuration says about how
 //! answers are made or read, as text by name.
 //! - `endpoint` has no slash at its end. `headers` are the configured ones and the request's, names in lower case, without
 //!   those that carry a secret ([`is_secret_header`]).
@@ -35,6 +36,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::{Content, Message, Part};
+use crate::spec::CallKind;
 
 /// The version of the canonical form. Another version never hits answers of this one.
 pub const KEY_VERSION: u32 = 1;
@@ -42,6 +44,8 @@ pub const KEY_VERSION: u32 = 1;
 /// What a key covers besides the messages.
 #[derive(Clone)]
 pub struct KeyParts<'a> {
+    /// What is asked for.
+    pub kind: CallKind,
     /// The wire format, for instance `openai`.
     pub provider: &'a str,
     /// The base URL, without a slash at its end.
@@ -65,7 +69,8 @@ pub struct KeyParts<'a> {
 /// ```
 /// use assay_core::cache::key::{KeyFrame, KeyParts, messages_json, sha256_hex};
 /// use assay_core::message::{Message, Role};
-/// let frame = KeyFrame::new(&KeyParts { provider: "openai", endpoint: "http://h/v1", api_version: None, model: "m",
+/// use assay_core::spec::CallKind;
+/// let frame = KeyFrame::new(&KeyParts { kind: CallKind::Complete, provider: "openai", endpoint: "http://h/v1", api_version: None, model: "m",
 ///     headers: &[], options: &serde_json::Map::new(), repeat: 0, settings: &[] });
 /// let messages = messages_json(&[Message::text(Role::User, "Hi")]).unwrap();
 /// let text = frame.canonical(&messages);
@@ -99,7 +104,11 @@ impl KeyFrame {
             head.push_str(",\"headers\":");
             write_object(headers.iter(), &mut head, |value, out| write_text(value, out));
         }
-        head.push_str(&format!(",\"key_version\":{KEY_VERSION},\"messages\":"));
+        head.push_str(&format!(",\"key_version\":{KEY_VERSION}"));
+        if parts.kind == CallKind::Embed {
+            head.push_str(",\"kind\":\"embed\"");
+        }
+        head.push_str(",\"messages\":");
 
         let mut tail = String::from(",\"model\":");
         write_text(parts.model, &mut tail);
@@ -347,6 +356,7 @@ mod tests {
 
     fn parts<'a>(options: &'a Map<String, Value>, headers: &'a [(String, String)]) -> KeyParts<'a> {
         KeyParts {
+            kind: CallKind::Complete,
             provider: "openai",
             endpoint: "https://api.openai.com/v1",
             api_version: None,
@@ -439,10 +449,11 @@ mod tests {
             KeyFrame::new(&KeyParts { options: &one, ..base.clone() }).key(&hi),
             KeyFrame::new(&KeyParts { headers: &headers, ..base.clone() }).key(&hi),
             KeyFrame::new(&KeyParts { settings: &[("a", "1")], ..base.clone() }).key(&hi),
-            KeyFrame::new(&KeyParts { settings: &[("a", "2")], ..base }).key(&hi),
+            KeyFrame::new(&KeyParts { settings: &[("a", "2")], ..base.clone() }).key(&hi),
+            KeyFrame::new(&KeyParts { kind: CallKind::Embed, ..base }).key(&hi),
         ]
         .into();
-        assert_eq!(keys.len(), 12);
+        assert_eq!(keys.len(), 13);
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl CompleteSession {
         let shared = Shared { state: Mutex::default(), changed: Condvar::new(), counters: Counters::default(), engine };
         Ok(CompleteSession {
             columns: spec.columns,
-            schema: Arc::new(result_schema(calls.len())),
+            schema: Arc::new(result_schema(spec.calls.iter().map(|call| call.kind))),
             calls,
             next_id: Mutex::new(0),
             shared: Arc::new(shared),
@@ -238,7 +238,7 @@ impl Drop for CompleteSession {
 
 impl Call {
     fn open(call: &CallSpec, columns: usize, engine: &Engine, store: &Arc<dyn Store>) -> Result<Self> {
-        let plan = RequestPlan::new(&call.model, &call.prompt, &call.options, &call.per_row)?;
+        let plan = RequestPlan::new(&call.model, call.kind, &call.prompt, &call.options, &call.per_row)?;
         if let Some(column) = plan.columns().chain(call.guard).find(|column| *column >= columns) {
             return Err(Error::new(
                 ErrorKind::InvalidSpec,
@@ -247,7 +247,7 @@ impl Call {
         }
         let model = plan.model();
         let pipeline = Pipeline {
-            backend: Provider::open(model, engine.clients())?,
+            backend: Provider::open(model, call.kind, engine.clients())?,
             policy: Policy::from(model),
             limiter: Limiter::shared(&model.name, &model.endpoint, model.max_concurrency),
             quota: Arc::new(NoQuota),

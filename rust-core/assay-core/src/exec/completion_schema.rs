@@ -1,16 +1,17 @@
-//! The completion struct as an Arrow column.
+//! The results of calls as Arrow columns: the completion struct and the embedding struct.
 
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Float64Builder, Int32Array, Int64Array, ListBuilder, NullBufferBuilder,
-    StringBuilder, StructArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Float32Builder, Float64Array, Float64Builder, Int32Array, Int64Array, ListBuilder,
+    NullBufferBuilder, StringBuilder, StructArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 use arrow::record_batch::RecordBatch;
 
 use crate::completion::{CallError, Completion};
 use crate::error::{Error, Result};
+use crate::spec::CallKind;
 
 fn fields(types: &[(&str, DataType)]) -> Fields {
     types.iter().map(|(name, data_type)| Field::new(*name, data_type.clone(), true)).collect()
@@ -60,6 +61,35 @@ static COMPLETION: LazyLock<Fields> = LazyLock::new(|| {
     ])
 });
 
+fn vector_item() -> Field {
+    Field::new("element", DataType::Float32, true)
+}
+
+static EMBEDDING: LazyLock<Fields> = LazyLock::new(|| {
+    use DataType::*;
+    fields(&[
+        ("embedding", List(Arc::new(vector_item()))),
+        ("status", Utf8),
+        ("error", Struct(ERROR.clone())),
+        ("input_tokens", Int64),
+        ("cost_usd", Float64),
+        ("cache_hit", Boolean),
+        ("request_key", Utf8),
+    ])
+});
+
+/// The fields of the embedding struct, in order.
+pub fn embedding_fields() -> Fields {
+    EMBEDDING.clone()
+}
+
+fn result_fields(kind: CallKind) -> Fields {
+    match kind {
+        CallKind::Complete => COMPLETION.clone(),
+        CallKind::Embed => EMBEDDING.clone(),
+    }
+}
+
 /// The fields of the completion struct, in order.
 ///
 /// ```
@@ -70,24 +100,39 @@ pub fn completion_fields() -> Fields {
     COMPLETION.clone()
 }
 
-/// The schema of the batches that a session with `calls` calls gives: `row_id`, `c0`, `c1`, ...
-pub fn result_schema(calls: usize) -> Schema {
+/// The schema of the batches that a session with calls of these kinds gives: `row_id`, `c0`, `c1`, ...
+pub fn result_schema(calls: impl IntoIterator<Item = CallKind>) -> Schema {
     let row_id = Field::new("row_id", DataType::Int64, false);
-    let structs = (0..calls).map(|i| Field::new(format!("c{i}"), DataType::Struct(COMPLETION.clone()), true));
-    Schema::new(std::iter::once(row_id).chain(structs).collect::<Vec<_>>())
+    let result = |(i, kind)| Field::new(format!("c{i}"), DataType::Struct(result_fields(kind)), true);
+    Schema::new(std::iter::once(row_id).chain(calls.into_iter().enumerate().map(result)).collect::<Vec<_>>())
 }
 
-/// A batch of finished rows; `calls[i]` holds the completions of call `i`, one for each row.
+/// A batch of finished rows; `calls[i]` holds the results of call `i`, one for each row.
 pub(super) fn result_batch(
     schema: Arc<Schema>,
     ids: Vec<i64>,
     calls: &[Vec<Option<Completion>>],
 ) -> Result<RecordBatch> {
     let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(ids))];
-    for rows in calls {
-        columns.push(Arc::new(completions(rows)?));
+    for (i, rows) in calls.iter().enumerate() {
+        let is_embedding = *schema.field(i + 1).data_type() == DataType::Struct(EMBEDDING.clone());
+        columns.push(Arc::new(if is_embedding { embeddings(rows)? } else { completions(rows)? }));
     }
     RecordBatch::try_new(schema, columns).map_err(|e| Error::internal(format!("finished rows do not fit: {e}")))
+}
+
+/// Embeddings as a struct column; `None` is NULL.
+pub fn embeddings(rows: &[Option<Completion>]) -> Result<StructArray> {
+    let columns: Vec<ArrayRef> = vec![
+        vectors(rows),
+        texts(rows, |c| Some(c.status.name())),
+        errors(rows)?,
+        longs(rows, |c| c.usage.input_tokens),
+        doubles(rows, |c| c.cost_usd),
+        flags(rows, |c| Some(c.cache_hit)),
+        texts(rows, |c| c.request_key.as_deref()),
+    ];
+    structs(EMBEDDING.clone(), columns, rows.iter().map(Option::is_some))
 }
 
 /// Completions as a struct column; `None` is NULL.
@@ -173,6 +218,20 @@ fn logprobs(rows: &[Option<Completion>]) -> ArrayRef {
     let mut lists = ListBuilder::new(Float64Builder::new()).with_field(logprob_item());
     for row in rows {
         match row.as_ref().and_then(|c| c.logprobs.as_ref()) {
+            Some(values) => {
+                lists.values().append_slice(values);
+                lists.append(true);
+            }
+            None => lists.append(false),
+        }
+    }
+    Arc::new(lists.finish())
+}
+
+fn vectors(rows: &[Option<Completion>]) -> ArrayRef {
+    let mut lists = ListBuilder::new(Float32Builder::new()).with_field(vector_item());
+    for row in rows {
+        match row.as_ref().and_then(|c| c.embedding.as_ref()) {
             Some(values) => {
                 lists.values().append_slice(values);
                 lists.append(true);

@@ -18,7 +18,7 @@ use crate::exec::values::StructRows;
 use crate::metrics::{self, Metric, MetricInfo};
 use crate::options::{FunctionInfo, Options, check_per_row, resolve};
 use crate::provider::{FUNCTION as COMPLETE, check_model};
-use crate::spec::{EvalSpec, FunctionSpec, ModelConf, PromptSpec};
+use crate::spec::{CallKind, EvalSpec, FunctionSpec, ModelConf, PromptSpec};
 use crate::template::Template;
 
 /// `llm_prompt(template, struct)`.
@@ -71,8 +71,8 @@ pub fn check_request(
     per_row: &BTreeMap<String, usize>,
     executor_env: &[String],
 ) -> Result<()> {
-    check_model(model, executor_env)?;
-    RequestPlan::new(model, &PromptSpec::Column(0), options, per_row).map(|_| ())
+    check_model(model, CallKind::Complete, executor_env)?;
+    RequestPlan::new(model, CallKind::Complete, &PromptSpec::Column(0), options, per_row).map(|_| ())
 }
 
 /// Row functions, ready to be applied to batches. Shared freely between threads.
@@ -204,7 +204,8 @@ impl Kernel {
             let message = format!("{} needs a model and a prompt", spec.name);
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         };
-        let plan = RequestPlan::new(model, &PromptSpec::Column(prompt), &spec.options, &spec.per_row)?;
+        let plan =
+            RequestPlan::new(model, CallKind::Complete, &PromptSpec::Column(prompt), &spec.options, &spec.per_row)?;
         Ok(Kernel::Request { plan: Box::new(plan), key })
     }
 

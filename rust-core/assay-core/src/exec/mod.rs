@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `ipc` | one record batch to and from an IPC stream, checked before it is decoded |
 //! | `values` | a row of a struct column as a template value |
+//! | `chats` | a column of chat messages: roles, parts, tool calls |
 //! | `columns` | text columns and reference columns, whatever their Arrow layout |
 //! | `eval` | row functions over a batch |
 //! | `requests` | rows as requests to a model: prompts and per-row options |
@@ -16,6 +17,7 @@ pub mod ipc;
 pub mod requests;
 pub mod values;
 
+mod chats;
 mod columns;
 
 pub use complete::CompleteSession;

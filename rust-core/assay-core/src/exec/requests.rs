@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Field, Fields};
 use minijinja::value::ValueKind;
 use serde_json::{Map, Value};
 
+use super::chats::{Chats, unsupported};
 use super::columns::Texts;
 use super::values::StructRows;
 use crate::completion::{CallError, Completion, Status};
@@ -17,8 +18,8 @@ use crate::inference::Requests;
 use crate::message::{Message, Role};
 use crate::options::check_per_row;
 use crate::provider::format::{Format, format_of};
-use crate::provider::{FUNCTION, Model, Prepared, check_model, completion_options};
-use crate::spec::{CallSpec, ModelConf, PromptSpec};
+use crate::provider::{EMBED, FUNCTION, Model, Prepared, call_options, check_model, function_of};
+use crate::spec::{CallKind, CallSpec, ModelConf, PromptSpec};
 use crate::template::Template;
 
 /// How the rows of a call become requests.
@@ -27,6 +28,7 @@ use crate::template::Template;
 /// `columns`, `plan.rows(columns)?.key(row)` is the row's cache key and `.canonical(row)` its request as text.
 pub struct RequestPlan {
     model: Model,
+    kind: CallKind,
     format: Arc<dyn Format>,
     prompt: PromptPlan,
     constant: Map<String, Value>,
@@ -49,6 +51,11 @@ pub struct NoRequest {
 }
 
 impl NoRequest {
+    /// A row without a prompt.
+    pub(super) fn no_prompt(what: &str) -> Self {
+        NoRequest { status: Status::NoPrompt, error: Error::new(ErrorKind::InvalidArgument, what) }
+    }
+
     /// The row's completion.
     pub fn into_completion(self, model: &str) -> Completion {
         // A NULL prompt is a state of the row and not one of the engine's error kinds.
@@ -71,8 +78,8 @@ impl NoRequest {
 /// `executor_env` names the environment variables that executors get; `fields` are those of the template's struct, and not
 /// looked at where the prompt is a column.
 pub fn check_call(call: &CallSpec, executor_env: &[String], fields: &[&str]) -> Result<()> {
-    check_model(&call.model, executor_env)?;
-    let plan = RequestPlan::new(&call.model, &call.prompt, &call.options, &call.per_row)?;
+    check_model(&call.model, call.kind, executor_env)?;
+    let plan = RequestPlan::new(&call.model, call.kind, &call.prompt, &call.options, &call.per_row)?;
     match &plan.prompt {
         PromptPlan::Column(_) => Ok(()),
         PromptPlan::Template { template, .. } => template.check_variables(fields),
@@ -83,22 +90,23 @@ impl RequestPlan {
     /// Checks the settings, the constant options and the template.
     pub fn new(
         model: &ModelConf,
+        kind: CallKind,
         prompt: &PromptSpec,
         options: &Map<String, Value>,
         per_row: &BTreeMap<String, usize>,
     ) -> Result<Self> {
         let model = Model::from_conf(model)?;
-        let format = format_of(&model)?;
-        let requests = Requests::in_format(&model, format.as_ref(), options)?;
-        check_per_row(&FUNCTION, per_row.keys().map(String::as_str))?;
+        let format = format_of(&model, kind)?;
+        let requests = Requests::in_format(&model, kind, format.as_ref(), options)?;
+        check_per_row(function_of(kind), per_row.keys().map(String::as_str))?;
         let prompt = match prompt {
             PromptSpec::Column(column) => PromptPlan::Column(*column),
             PromptSpec::Template { source, column } => {
                 PromptPlan::Template { template: Box::new(Template::compile(source)?), column: *column }
             }
         };
-        let constant = completion_options(options)?.as_map().clone();
-        Ok(RequestPlan { model, format, prompt, constant, per_row: per_row.clone(), requests })
+        let constant = call_options(kind, options)?.as_map().clone();
+        Ok(RequestPlan { model, kind, format, prompt, constant, per_row: per_row.clone(), requests })
     }
 
     /// The model.
@@ -126,7 +134,7 @@ impl RequestPlan {
             })
         };
         let prompts = match &self.prompt {
-            PromptPlan::Column(index) => Prompts::new(column(*index)?)?,
+            PromptPlan::Column(index) => Prompts::new(self.kind, column(*index)?)?,
             PromptPlan::Template { template, column: index } => Prompts::template(template, column(*index)?)?,
         };
         let mut options = None;
@@ -192,7 +200,7 @@ impl RequestRows<'_> {
         }
         let mut all = self.plan.constant.clone();
         all.extend(given);
-        Requests::in_format(&self.plan.model, self.plan.format.as_ref(), &all).map(Some)
+        Requests::in_format(&self.plan.model, self.plan.kind, self.plan.format.as_ref(), &all).map(Some)
     }
 }
 
@@ -221,33 +229,19 @@ fn json(value: &minijinja::Value) -> Option<Value> {
 enum Prompts<'a> {
     Text(Texts<'a>),
     Template { template: &'a Template, rows: StructRows },
-    Messages { lists: &'a ArrayRef, roles: ArrayRef, contents: ArrayRef },
+    Chats(Chats<'a>),
 }
 
 impl<'a> Prompts<'a> {
-    fn new(array: &'a ArrayRef) -> Result<Self> {
-        let unsupported = || {
-            Error::new(
-                ErrorKind::UnsupportedType,
-                format!(
-                    "{}: a prompt is STRING or ARRAY<STRUCT<role: STRING, content: STRING>>, not {}",
-                    FUNCTION.name,
-                    array.data_type()
-                ),
-            )
-        };
-        let items = match array.data_type() {
-            DataType::List(_) => array.as_list::<i32>().values(),
-            DataType::LargeList(_) => array.as_list::<i64>().values(),
-            _ => return Texts::new(array).map(Prompts::Text).map_err(|_| unsupported()),
-        };
-        let structs = items.as_struct_opt().ok_or_else(unsupported)?;
-        let part = |name: &str| structs.column_by_name(name).cloned().ok_or_else(unsupported);
-        let (roles, contents) = (part("role")?, part("content")?);
-        if Texts::new(&roles).is_err() || Texts::new(&contents).is_err() {
-            return Err(unsupported());
+    fn new(kind: CallKind, array: &'a ArrayRef) -> Result<Self> {
+        match (kind, array.data_type()) {
+            (CallKind::Complete, DataType::List(_) | DataType::LargeList(_)) => Chats::new(array).map(Prompts::Chats),
+            (CallKind::Complete, other) => Texts::new(array).map(Prompts::Text).map_err(|_| unsupported(other)),
+            (CallKind::Embed, other) => Texts::new(array).map(Prompts::Text).map_err(|_| {
+                let message = format!("{}: the text must be STRING, not {other}", EMBED.name);
+                Error::new(ErrorKind::UnsupportedType, message)
+            }),
         }
-        Ok(Prompts::Messages { lists: array, roles, contents })
     }
 
     fn template(template: &'a Template, array: &'a ArrayRef) -> Result<Self> {
@@ -267,46 +261,14 @@ impl<'a> Prompts<'a> {
     ) -> std::result::Result<T, NoRequest> {
         let user = |content: &str| make(&[Message::text(Role::User, content)]);
         match self {
-            Prompts::Text(texts) => texts.get(row).map_or_else(|| Err(no_prompt("the prompt is NULL")), user),
+            Prompts::Text(texts) => {
+                texts.get(row).map_or_else(|| Err(NoRequest::no_prompt("the prompt is NULL")), user)
+            }
             Prompts::Template { template, rows } => match template.render(rows.row(row)) {
                 Ok(prompt) => user(&prompt),
                 Err(error) => Err(NoRequest { status: Status::NoPrompt, error }),
             },
-            Prompts::Messages { lists, roles, contents } => {
-                if lists.is_null(row) {
-                    return Err(no_prompt("the prompt is NULL"));
-                }
-                let range = match lists.data_type() {
-                    DataType::LargeList(_) => {
-                        let offsets = lists.as_list::<i64>().value_offsets();
-                        offsets[row] as usize..offsets[row + 1] as usize
-                    }
-                    _ => {
-                        let offsets = lists.as_list::<i32>().value_offsets();
-                        offsets[row] as usize..offsets[row + 1] as usize
-                    }
-                };
-                if range.is_empty() {
-                    return Err(no_prompt("the prompt has no message"));
-                }
-                // The constructor has seen that both are text.
-                let (Ok(roles), Ok(contents)) = (Texts::new(roles), Texts::new(contents)) else {
-                    return Err(no_prompt("the prompt is not text"));
-                };
-                let messages = range.map(|i| {
-                    let (Some(role), Some(content)) = (roles.get(i), contents.get(i)) else {
-                        return Err(no_prompt("a message of the prompt has no role or no content"));
-                    };
-                    let role = Role::parse(role);
-                    let role = role.map_err(|error| NoRequest { status: Status::InvalidRequest, error })?;
-                    Ok(Message::text(role, content))
-                });
-                make(&messages.collect::<std::result::Result<Vec<_>, _>>()?)
-            }
+            Prompts::Chats(chats) => make(&chats.get(row)?),
         }
     }
-}
-
-fn no_prompt(what: &str) -> NoRequest {
-    NoRequest { status: Status::NoPrompt, error: Error::new(ErrorKind::InvalidArgument, what) }
 }

@@ -253,6 +253,7 @@ impl<B: Backend> Pipeline<B> {
             reasoning: answer.reasoning,
             tool_calls: answer.tool_calls,
             logprobs: answer.logprobs,
+            embedding: answer.embedding,
             finish_reason: answer.finish_reason,
             model_answered: answer.model_answered,
             usage,

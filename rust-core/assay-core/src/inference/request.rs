@@ -10,16 +10,18 @@ use crate::cache::key::{KeyFrame, KeyParts, messages_json};
 use crate::error::Result;
 use crate::message::{Message, Role};
 use crate::provider::format::{Format, Frame, format_of};
-use crate::provider::{Model, Prepared, completion_options, extra_headers};
+use crate::provider::{Model, Prepared, call_options, extra_headers, wants_json};
+use crate::spec::CallKind;
 
 /// Makes the requests of one model with one set of options: all but the messages is built once.
 ///
 /// ```
-/// use assay_core::{inference::Requests, message::{Message, Role}, provider::Model, spec::ModelConf};
+/// use assay_core::{inference::Requests, message::{Message, Role}, provider::Model};
+/// use assay_core::spec::{CallKind, ModelConf};
 /// let conf = [("provider", "mock"), ("model", "m")].map(|(k, v)| (k.to_string(), v.to_string())).into();
 /// let model = Model::from_conf(&ModelConf { name: "m".into(), conf }).unwrap();
 /// let options = serde_json::json!({"temperature": 0, "system": "Be brief."}).as_object().cloned().unwrap();
-/// let requests = Requests::new(&model, &options).unwrap();
+/// let requests = Requests::new(&model, CallKind::Complete, &options).unwrap();
 /// let hi = [Message::text(Role::User, "Hi")];
 /// assert_eq!(requests.canonical(&hi).unwrap(), r#"{"endpoint":"","key_version":1,"messages":[{"content":"Be brief.","role":"system"},{"content":"Hi","role":"user"}],"model":"m","options":{"temperature":0},"provider":"mock","repeat":0}"#);
 /// assert_eq!(requests.key(&hi).unwrap(), requests.prepare(&hi).unwrap().key);
@@ -30,17 +32,18 @@ pub struct Requests {
     key: KeyFrame,
     frame: Arc<dyn Frame>,
     headers: Arc<HeaderMap>,
+    wants_json: bool,
 }
 
 impl Requests {
     /// Checks `options` (as the user gave them) and builds what all requests share.
-    pub fn new(model: &Model, options: &Map<String, Value>) -> Result<Self> {
-        Requests::in_format(model, format_of(model)?.as_ref(), options)
+    pub fn new(model: &Model, kind: CallKind, options: &Map<String, Value>) -> Result<Self> {
+        Requests::in_format(model, kind, format_of(model, kind)?.as_ref(), options)
     }
 
     /// The same for a `format` that was made before.
-    pub fn in_format(model: &Model, format: &dyn Format, options: &Map<String, Value>) -> Result<Self> {
-        let options = completion_options(options)?;
+    pub fn in_format(model: &Model, kind: CallKind, format: &dyn Format, options: &Map<String, Value>) -> Result<Self> {
+        let options = call_options(kind, options)?;
         format.check(model, &options)?;
         let own_headers = extra_headers(&options);
         // The request's header stands over the model's of the same name, as it does when it is sent.
@@ -58,6 +61,7 @@ impl Requests {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         let key = KeyFrame::new(&KeyParts {
+            kind,
             provider: model.provider.name(),
             endpoint: &model.endpoint,
             api_version: model.api_version.as_deref(),
@@ -76,6 +80,7 @@ impl Requests {
             system: options.text("system").map(str::to_string),
             key,
             frame: Arc::from(format.frame(model, &options, model.stream)?),
+            wants_json: wants_json(&options),
             headers: Arc::new(own_headers.iter().filter_map(header).collect()),
         })
     }
@@ -88,6 +93,7 @@ impl Requests {
                 key: self.key.key(&messages_json(messages)?),
                 body: Bytes::from(self.frame.body(messages)?),
                 headers: Arc::clone(&self.headers),
+                wants_json: self.wants_json,
             })
         })
     }

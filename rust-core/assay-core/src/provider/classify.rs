@@ -69,6 +69,7 @@ const FILTERED: &[&str] = &[
     "content_filter",
     "content_policy_violation",
     "content_policy",
+    "image_content_policy_violation",
     "responsibleaipolicyviolation",
     "moderation_blocked",
     "data_inspection_failed",
@@ -96,7 +97,9 @@ pub fn classify<S: AsRef<str>>(http_status: u16, words: &[S]) -> (Status, bool) 
         200..=299 if said(&["rate_limit_exceeded", "rate_limit_error", "rate_limited", "too_many_requests"]) => {
             (Status::RateLimited, true)
         }
-        200..=299 if said(&["invalid_request_error", "context_length_exceeded"]) => (Status::InvalidRequest, false),
+        200..=299 if said(&["invalid_request_error", "context_length_exceeded", "invalid_prompt", "invalid_image"]) => {
+            (Status::InvalidRequest, false)
+        }
         // A redirect is a wrong endpoint: keys do not follow it.
         300..=499 => (Status::InvalidRequest, false),
         _ => (Status::ServerError, true),
@@ -184,6 +187,8 @@ mod tests {
             (200, &["insufficient_quota"], (QuotaExhausted, false)),
             (200, &["content_filter"], (ContentFiltered, false)),
             (200, &["invalid_request_error"], (InvalidRequest, false)),
+            (200, &["invalid_prompt"], (InvalidRequest, false)),
+            (200, &["image_content_policy_violation"], (ContentFiltered, false)),
             (301, &[], (InvalidRequest, false)),
             (307, &[], (InvalidRequest, false)),
             (400, &["invalid_request_error"], (InvalidRequest, false)),

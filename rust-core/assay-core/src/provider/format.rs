@@ -8,13 +8,14 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::classify::Failure;
 use super::model::{Model, ProviderKind};
-use super::openai::OpenAiChat;
+use super::openai::{AzureOpenAi, OpenAiChat, OpenAiEmbeddings, OpenAiResponses};
 use super::secret::Secret;
 use super::{Answer, sse};
 use crate::completion::Usage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::Message;
 use crate::options::Options;
+use crate::spec::CallKind;
 
 /// An answer or why there is none, and what the provider bills for it.
 pub type Parsed = (std::result::Result<Answer, Failure>, Usage);
@@ -106,11 +107,21 @@ pub trait StreamDecoder: Send {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamFault(pub &'static str);
 
-/// The format that `model` speaks. The mock has no wire and reads requests of OpenAI's form. Errors:
-/// [`ErrorKind::InvalidModel`] for settings that do not fit together.
-pub fn format_of(model: &Model) -> Result<Arc<dyn Format>> {
-    Ok(match model.provider {
-        ProviderKind::Mock | ProviderKind::OpenAi => Arc::new(OpenAiChat),
+/// The format in which `model` is asked for answers or for embeddings. The mock has no wire and reads requests of OpenAI's
+/// form. Errors: [`ErrorKind::InvalidModel`] for settings that do not fit together, or a provider without embeddings.
+pub fn format_of(model: &Model, kind: CallKind) -> Result<Arc<dyn Format>> {
+    Ok(match (model.provider, kind) {
+        (ProviderKind::Mock | ProviderKind::OpenAi, CallKind::Complete) => Arc::new(OpenAiChat),
+        (ProviderKind::OpenAiResponses, CallKind::Complete) => Arc::new(OpenAiResponses::new(model)?),
+        (ProviderKind::AzureOpenAi, CallKind::Complete) => {
+            Arc::new(AzureOpenAi::new(model, OpenAiChat, "/chat/completions")?)
+        }
+        (ProviderKind::Mock | ProviderKind::OpenAi | ProviderKind::OpenAiResponses, CallKind::Embed) => {
+            Arc::new(OpenAiEmbeddings)
+        }
+        (ProviderKind::AzureOpenAi, CallKind::Embed) => {
+            Arc::new(AzureOpenAi::new(model, OpenAiEmbeddings, "/embeddings")?)
+        }
     })
 }
 

@@ -1,10 +1,13 @@
 //! Answers made in this process: for dry runs and tests, without a server.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use minijinja::{Environment, context};
 use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::classify::{Failure, Retry};
 use super::model::Model;
@@ -26,7 +29,8 @@ pub fn reset_calls() {
 
 /// A provider that makes its answers: the last user message, or a template over `prompt`, `model` and `seed`.
 ///
-/// The same request always gets the same answer, and fails or does not fail at every attempt. A token is a word.
+/// The same request always gets the same answer, and fails or does not fail at every attempt. A token is a word. An embedding
+/// has the numbers that `dimensions` asks for, else 8, made from the hash of the text, and length 1.
 #[derive(Debug)]
 pub struct Mock {
     reply: Option<Environment<'static>>,
@@ -37,7 +41,10 @@ pub struct Mock {
 
 #[derive(Deserialize)]
 struct Body {
+    #[serde(default)]
     messages: Vec<Message>,
+    input: Option<String>,
+    dimensions: Option<usize>,
     seed: Option<i64>,
     max_tokens: Option<usize>,
     max_completion_tokens: Option<usize>,
@@ -46,7 +53,21 @@ struct Body {
 #[derive(Deserialize)]
 struct Message {
     role: String,
-    content: String,
+    #[serde(default)]
+    content: Value,
+}
+
+impl Message {
+    /// The text, parts joined.
+    fn text(&self) -> Cow<'_, str> {
+        match &self.content {
+            Value::String(text) => text.as_str().into(),
+            parts => {
+                let texts = parts.as_array().into_iter().flatten().filter_map(|part| part.get("text")?.as_str());
+                texts.collect::<String>().into()
+            }
+        }
+    }
 }
 
 impl Mock {
@@ -90,7 +111,10 @@ impl Mock {
         }
         let body: Body = serde_json::from_slice(body)
             .map_err(|_| fail(Status::InvalidRequest, "the mock cannot read the request", 400))?;
-        let prompt = body.messages.iter().rev().find(|m| m.role == "user").map_or("", |m| m.content.as_str());
+        if let Some(text) = &body.input {
+            return Ok(self.embed(text, body.dimensions.unwrap_or(8)));
+        }
+        let prompt = body.messages.iter().rev().find(|m| m.role == "user").map(Message::text).unwrap_or_default();
         let mut text = match &self.reply {
             None => prompt.to_string(),
             Some(environment) => environment
@@ -105,7 +129,7 @@ impl Mock {
             text = text.split_whitespace().take(limit).collect::<Vec<_>>().join(" ");
         }
         let usage = Usage {
-            input_tokens: Some(body.messages.iter().map(|m| words(&m.content) as i64).sum()),
+            input_tokens: Some(body.messages.iter().map(|m| words(&m.text()) as i64).sum()),
             output_tokens: Some(words(&text) as i64),
             ..Usage::default()
         };
@@ -119,5 +143,28 @@ impl Mock {
             ..Answer::new(status)
         };
         Ok((answer, usage))
+    }
+
+    fn embed(&self, text: &str, dimensions: usize) -> (Answer, Usage) {
+        // Enough for any model, and little enough for a typo.
+        let dimensions = dimensions.clamp(1, 65_536);
+        let mut numbers = Vec::with_capacity(dimensions + 8);
+        for block in 0u64.. {
+            if numbers.len() >= dimensions {
+                break;
+            }
+            let hash = Sha256::new().chain_update(text).chain_update(block.to_le_bytes()).finalize();
+            let (words, _) = hash.as_chunks::<4>();
+            numbers.extend(words.iter().map(|bytes| i32::from_le_bytes(*bytes) as f64 / f64::from(i32::MAX)));
+        }
+        numbers.truncate(dimensions);
+        let length = numbers.iter().map(|x| x * x).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
+        let answer = Answer {
+            embedding: Some(numbers.iter().map(|x| (x / length) as f32).collect()),
+            model_answered: Some(self.model.clone()),
+            ..Answer::new(Status::Ok)
+        };
+        let tokens = text.split_whitespace().count() as i64;
+        (answer, Usage { input_tokens: Some(tokens), output_tokens: Some(0), ..Usage::default() })
     }
 }

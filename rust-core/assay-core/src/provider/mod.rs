@@ -3,6 +3,7 @@
 //! A provider makes one attempt and says how it ended. When to try again, and how many at once, is decided in
 //! [`inference`](crate::inference).
 
+mod answer;
 mod classify;
 pub mod format;
 mod http;
@@ -23,55 +24,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
 
+pub use answer::Answer;
 pub use classify::{Failure, Retry, classify};
 pub use http::Clients;
 pub use model::{
     DefaultEndpoint, MockConf, Model, PROVIDERS, ProviderInfo, ProviderKind, SETTINGS, Setting, check_model,
 };
-pub use options::{FUNCTION, completion_options, extra_headers};
+pub use options::{EMBED, FUNCTION, call_options, completion_options, extra_headers, function_of, wants_json};
 pub use price::{Listed, LongPrice, Price, price_of, price_source};
 pub use rate::RateHeaders;
 pub use secret::{KeySource, Secret};
 
-use crate::completion::{Status, Usage};
+use crate::completion::Usage;
 use crate::error::Result;
-
-/// What a model said.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
-    /// Ok, truncated, refused or content_filtered.
-    pub status: Status,
-    /// The answer, where the status is ok.
-    pub text: Option<String>,
-    /// What came of an answer that is not ok.
-    pub partial_text: Option<String>,
-    /// The reasoning, where the provider shows it.
-    pub reasoning: Option<String>,
-    /// Tool calls as JSON text.
-    pub tool_calls: Option<String>,
-    /// The log probability of each token.
-    pub logprobs: Option<Vec<f64>>,
-    /// The provider's word for why the answer ends.
-    pub finish_reason: Option<String>,
-    /// The model that the provider says answered.
-    pub model_answered: Option<String>,
-}
-
-impl Answer {
-    /// An answer of `status` that says nothing yet.
-    pub fn new(status: Status) -> Self {
-        Answer {
-            status,
-            text: None,
-            partial_text: None,
-            reasoning: None,
-            tool_calls: None,
-            logprobs: None,
-            finish_reason: None,
-            model_answered: None,
-        }
-    }
-}
+use crate::spec::CallKind;
 
 /// A request, ready to be sent as often as it takes. Not `Debug`: it holds a prompt.
 #[derive(Clone)]
@@ -82,6 +48,8 @@ pub struct Prepared {
     pub body: Bytes,
     /// Headers of this request's own.
     pub headers: Arc<HeaderMap>,
+    /// Whether an answer that is no JSON is `parse_failed`.
+    pub wants_json: bool,
 }
 
 /// How one attempt ended.
@@ -107,6 +75,7 @@ impl Attempt {
 /// One model, ready to be called from this process.
 pub struct Provider {
     wire: Wire,
+    reasoning_tag: Option<String>,
 }
 
 enum Wire {
@@ -125,19 +94,28 @@ impl fmt::Debug for Provider {
 
 impl Provider {
     /// Resolves the key of `model` on this machine. Errors: [`ErrorKind::MissingKey`](crate::ErrorKind::MissingKey).
-    pub fn open(model: &Model, clients: &Clients) -> Result<Self> {
+    pub fn open(model: &Model, kind: CallKind, clients: &Clients) -> Result<Self> {
         let wire = match model.provider {
             ProviderKind::Mock => Wire::Mock(Box::new(mock::Mock::new(model)?)),
-            _ => Wire::Remote(Box::new(remote::Remote::open(model, format::format_of(model)?, clients)?)),
+            _ => Wire::Remote(Box::new(remote::Remote::open(model, format::format_of(model, kind)?, clients)?)),
         };
-        Ok(Provider { wire })
+        Ok(Provider { wire, reasoning_tag: model.own("reasoningTags").map(str::to_string) })
     }
 
     /// Sends the request once.
     pub async fn attempt(&self, request: &Prepared) -> Attempt {
-        match &self.wire {
+        let mut attempt = match &self.wire {
             Wire::Mock(mock) => mock.attempt(&request.key, &request.body).await,
             Wire::Remote(remote) => remote.attempt(request).await,
+        };
+        if let Ok(answer) = &mut attempt.result {
+            if let Some(tag) = &self.reasoning_tag {
+                answer.separate_reasoning(tag);
+            }
+            if request.wants_json {
+                answer.require_json();
+            }
         }
+        attempt
     }
 }

@@ -10,13 +10,17 @@ use super::format::format_of;
 use super::price::{Price, listed_for};
 use super::secret::{KeySource, Secret};
 use crate::error::{Error, ErrorKind, Result, hint};
-use crate::spec::ModelConf;
+use crate::spec::{CallKind, ModelConf};
 
 /// A wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProviderKind {
     /// OpenAI's chat completions, which most servers speak.
     OpenAi,
+    /// OpenAI's responses API.
+    OpenAiResponses,
+    /// OpenAI's chat completions on Azure.
+    AzureOpenAi,
     /// Answers made in this process.
     Mock,
 }
@@ -58,7 +62,23 @@ pub const PROVIDERS: &[ProviderInfo] = &[
         doc: "OpenAI's chat completions, which most servers speak",
         endpoint: DefaultEndpoint::Url("https://api.openai.com/v1"),
         key_env: Some("OPENAI_API_KEY"),
-        paths: &["/chat/completions"],
+        paths: &["/chat/completions", "/embeddings"],
+    },
+    ProviderInfo {
+        kind: ProviderKind::OpenAiResponses,
+        name: "openai_responses",
+        doc: "OpenAI's responses API",
+        endpoint: DefaultEndpoint::Url("https://api.openai.com/v1"),
+        key_env: Some("OPENAI_API_KEY"),
+        paths: &["/responses", "/chat/completions"],
+    },
+    ProviderInfo {
+        kind: ProviderKind::AzureOpenAi,
+        name: "azure_openai",
+        doc: "OpenAI's chat completions on Azure",
+        endpoint: DefaultEndpoint::Required,
+        key_env: Some("AZURE_OPENAI_API_KEY"),
+        paths: &["/chat/completions", "/embeddings"],
     },
     ProviderInfo {
         kind: ProviderKind::Mock,
@@ -106,13 +126,26 @@ const fn of(providers: &'static [ProviderKind], setting: Setting) -> Setting {
     Setting { providers, ..setting }
 }
 
+const fn keyed(setting: Setting) -> Setting {
+    Setting { is_keyed: true, ..setting }
+}
+
 /// Every setting of a model. A setting of `providers` is kept as text, for [`Model::own`].
 pub const SETTINGS: &[Setting] = &[
-    setting("provider", "", "The wire format: openai (chat completions), or mock (answers in the process)."),
+    setting("provider", "", "The wire format: one of those in docs/providers.md, for instance openai or mock."),
     setting("endpoint", "the provider's own", "The base URL, for instance https://api.openai.com/v1."),
     setting("model", "", "The model as the provider names it."),
-    setting("apiVersion", "", "The api-version of an Azure endpoint; the key then goes into the header api-key."),
-    setting("apiKeyEnv", "OPENAI_API_KEY at OpenAI's own endpoint, else none", "The environment variable of the key."),
+    setting(
+        "apiVersion",
+        "",
+        "The version of the API. azure_openai: a date, for paths with deployments; openai: the api-version of an endpoint that \
+         needs one, whose key then goes into the header api-key.",
+    ),
+    setting(
+        "apiKeyEnv",
+        "the provider's own (docs/providers.md) at its own endpoint, else none",
+        "The environment variable of the key.",
+    ),
     setting("apiKeyFile", "", "The file of the key, on every executor; read again when the server answers 401."),
     setting("apiKeySecret", "", "The key itself; Spark redacts it in its UI and logs."),
     setting("stream", "false", "Whether answers are streamed, which gives the time to the first token (ttft_ms)."),
@@ -161,6 +194,28 @@ pub const SETTINGS: &[Setting] = &[
         "US dollars for a million tokens of reasoning, which are part of the output.",
     ),
     setting("headers.<Name>", "", "A header to send with every request."),
+    keyed(of(AZURE, setting("deployment", "model", "azure_openai: the name of the deployment."))),
+    of(
+        AZURE,
+        setting("auth", "api-key", "azure_openai: api-key, or bearer where the key is a token of Microsoft Entra ID."),
+    ),
+    keyed(of(
+        RESPONSES,
+        setting(
+            "reasoningSummary",
+            "",
+            "openai_responses: the summary of the reasoning to ask for: auto, concise or detailed.",
+        ),
+    )),
+    keyed(of(
+        OPENAI_CHAT,
+        setting(
+            "reasoningTags",
+            "",
+            "The tag between which a model writes its reasoning at the head of an answer, for instance think: the reasoning is \
+             then taken out of the text.",
+        ),
+    )),
     of(
         MOCK,
         setting(
@@ -174,6 +229,9 @@ pub const SETTINGS: &[Setting] = &[
 ];
 
 const MOCK: &[ProviderKind] = &[ProviderKind::Mock];
+const AZURE: &[ProviderKind] = &[ProviderKind::AzureOpenAi];
+const RESPONSES: &[ProviderKind] = &[ProviderKind::OpenAiResponses];
+const OPENAI_CHAT: &[ProviderKind] = &[ProviderKind::OpenAi, ProviderKind::AzureOpenAi, ProviderKind::Mock];
 
 /// Settings of quotas that the whole cluster shares.
 const QUOTA_SETTINGS: &[&str] = &["quotaGroup", "requestsPerMinute", "inputTokensPerMinute", "outputTokensPerMinute"];
@@ -229,7 +287,7 @@ pub struct Model {
     /// How the mock answers.
     pub mock: MockConf,
     /// Settings of this provider only, as text.
-    own: BTreeMap<&'static str, String>,
+    pub(super) own: BTreeMap<&'static str, String>,
 }
 
 impl Model {
@@ -269,12 +327,12 @@ impl Model {
 ///
 /// `executor_env` names the environment variables that executors get besides those of this process. Errors: those of
 /// [`Model::from_conf`] and [`ErrorKind::MissingKey`].
-pub fn check_model(conf: &ModelConf, executor_env: &[String]) -> Result<()> {
+pub fn check_model(conf: &ModelConf, kind: CallKind, executor_env: &[String]) -> Result<()> {
     let model = Model::from_conf(conf)?;
     if model.provider == ProviderKind::Mock {
         return super::mock::Mock::new(&model).map(|_| ());
     }
-    let format = format_of(&model)?;
+    let format = format_of(&model, kind)?;
     format.url(&model, model.stream)?;
     format.headers(&model)?;
     model.key.check(executor_env).map_err(|e| e.context(format!("model '{}'", conf.name)))
@@ -601,14 +659,21 @@ mod tests {
     #[test]
     fn planning_asks_for_the_key() {
         let missing = conf(&[("apiKeyEnv", "ASSAY_TEST_NO_SUCH_KEY")]);
-        let e = check_model(&missing, &[]).unwrap_err();
+        let e = check_model(&missing, CallKind::Complete, &[]).unwrap_err();
         assert_eq!(e.kind(), ErrorKind::MissingKey);
-        assert!(check_model(&missing, &["ASSAY_TEST_NO_SUCH_KEY".to_string()]).is_ok());
-        let e = check_model(&conf(&[("apiKeyFile", "/no/such/file")]), &[]).unwrap_err();
+        assert!(check_model(&missing, CallKind::Complete, &["ASSAY_TEST_NO_SUCH_KEY".to_string()]).is_ok());
+        let e = check_model(&conf(&[("apiKeyFile", "/no/such/file")]), CallKind::Complete, &[]).unwrap_err();
         assert_eq!(e.kind(), ErrorKind::MissingKey);
-        assert!(check_model(&conf(&[("apiKeySecret", "k")]), &[]).is_ok());
-        assert!(check_model(&conf(&[]), &[]).is_ok());
-        assert!(check_model(&conf(&[("provider", "mock"), ("apiKeyEnv", "ASSAY_TEST_NO_SUCH_KEY")]), &[]).is_ok());
+        assert!(check_model(&conf(&[("apiKeySecret", "k")]), CallKind::Complete, &[]).is_ok());
+        assert!(check_model(&conf(&[]), CallKind::Complete, &[]).is_ok());
+        assert!(
+            check_model(
+                &conf(&[("provider", "mock"), ("apiKeyEnv", "ASSAY_TEST_NO_SUCH_KEY")]),
+                CallKind::Complete,
+                &[]
+            )
+            .is_ok()
+        );
     }
 
     #[test]

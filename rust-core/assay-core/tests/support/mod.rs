@@ -13,7 +13,7 @@ use arrow::array::{Array, ArrayRef, StructArray};
 use arrow::record_batch::RecordBatch;
 use assay_core::exec::CompleteSession;
 use assay_core::exec::ipc::{read_batch, write_batch};
-use assay_core::spec::{CallSpec, CompleteSpec, ModelConf, PromptSpec, SPEC_VERSION};
+use assay_core::spec::{CallKind, CallSpec, CompleteSpec, ModelConf, PromptSpec, SPEC_VERSION};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -149,7 +149,14 @@ pub fn mock(pairs: &[(&str, &str)]) -> ModelConf {
 }
 
 pub fn call(model: ModelConf) -> CallSpec {
-    CallSpec { model, prompt: PromptSpec::Column(0), options: Map::new(), per_row: BTreeMap::new(), guard: None }
+    CallSpec {
+        kind: CallKind::Complete,
+        model,
+        prompt: PromptSpec::Column(0),
+        options: Map::new(),
+        per_row: BTreeMap::new(),
+        guard: None,
+    }
 }
 
 pub fn options(value: Value) -> Map<String, Value> {

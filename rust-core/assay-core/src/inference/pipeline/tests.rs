@@ -87,7 +87,7 @@ fn pipeline(steps: &[Step]) -> Pipeline<Script> {
 }
 
 fn request() -> Prepared {
-    Prepared { key: "k".into(), body: bytes::Bytes::new(), headers: Arc::default() }
+    Prepared { key: "k".into(), body: bytes::Bytes::new(), headers: Arc::default(), wants_json: false }
 }
 
 async fn run(pipeline: &Pipeline<Script>) -> (Completion, HashMap<&'static str, i64>) {

@@ -5,10 +5,11 @@ use std::time::SystemTime;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::json_headers;
 use super::stream::ChatStream;
 use crate::completion::{Status, Usage};
 use crate::error::{Error, ErrorKind, Result};
@@ -38,7 +39,7 @@ impl Format for OpenAiChat {
     }
 
     fn headers(&self, _model: &Model) -> Result<HeaderMap> {
-        Ok(HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]))
+        Ok(json_headers())
     }
 
     fn frame(&self, model: &Model, options: &Options, stream: bool) -> Result<Box<dyn Frame>> {
@@ -323,7 +324,6 @@ pub(super) fn answer(choice: Choice, model_answered: Option<String>) -> Option<s
         _ => (None, content.or(refusal)),
     };
     Some(Ok(Answer {
-        status,
         text,
         partial_text,
         reasoning: text_of(message.reasoning).or_else(|| text_of(message.reasoning_content)),
@@ -331,6 +331,7 @@ pub(super) fn answer(choice: Choice, model_answered: Option<String>) -> Option<s
         logprobs: choice.logprobs.and_then(|l| l.content).map(|l| l.iter().map(|token| token.logprob).collect()),
         finish_reason: choice.finish_reason,
         model_answered,
+        ..Answer::new(status)
     }))
 }
 
@@ -384,14 +385,12 @@ mod tests {
         assert_eq!(
             answer.unwrap(),
             Answer {
-                status: Status::Ok,
                 text: Some("Paris".into()),
-                partial_text: None,
                 reasoning: Some("hm".into()),
-                tool_calls: None,
                 logprobs: Some(vec![-0.5, -0.25]),
                 finish_reason: Some("stop".into()),
                 model_answered: Some("gpt-1-0901".into()),
+                ..Answer::new(Status::Ok)
             }
         );
         let expected = Usage {

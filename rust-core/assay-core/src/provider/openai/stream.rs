@@ -97,11 +97,7 @@ impl StreamParser for ChatStream {
         let failure = match self.fault {
             Some(Fault::Broken) => broken(http_status, self.bytes, false),
             Some(Fault::Error(error)) => error_in_success(http_status, &error, self.bytes),
-            None if !self.is_done => {
-                let how = if complete { "ended" } else { "broke" };
-                let message = format!("the stream {how} before its end marker, after {} bytes of events", self.bytes);
-                Failure { http_status: Some(http_status), ..Failure::transient(Status::NetworkError, message) }
-            }
+            None if !self.is_done => cut(http_status, complete, self.bytes),
             None if !self.has_choice => broken(http_status, self.bytes, false),
             None => {
                 let text = |text: String| (!text.is_empty()).then_some(text);
@@ -125,6 +121,13 @@ impl StreamParser for ChatStream {
         };
         (Err(failure), usage)
     }
+}
+
+/// The failure of a stream that has no end marker. `complete` says whether it ended as HTTP says it must.
+pub(super) fn cut(http_status: u16, complete: bool, bytes: usize) -> Failure {
+    let how = if complete { "ended" } else { "broke" };
+    let message = format!("the stream {how} before its end marker, after {bytes} bytes of events");
+    Failure { http_status: Some(http_status), ..Failure::transient(Status::NetworkError, message) }
 }
 
 impl ChatStream {
