@@ -20,7 +20,7 @@ use assay_core::exec::ipc::{read_batch, write_batch};
 use assay_core::inference::Requests;
 use assay_core::message::{Message, Role};
 use assay_core::provider::Model;
-use assay_core::spec::{CallSpec, CompleteSpec, ModelConf, PromptSpec, SPEC_VERSION};
+use assay_core::spec::{CallKind, CallSpec, CompleteSpec, ModelConf, PromptSpec, SPEC_VERSION};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Map, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -77,6 +77,7 @@ fn session(conf: &[(&str, &str)]) -> CompleteSession {
     let conf: BTreeMap<String, String> =
         [("model", "bench")].iter().chain(conf).map(|(k, v)| (k.to_string(), v.to_string())).collect();
     let call = CallSpec {
+        kind: CallKind::Complete,
         model: ModelConf { name: "bench".into(), conf },
         prompt: PromptSpec::Column(0),
         options: Map::from_iter([("temperature".to_string(), json!(0.0)), ("max_tokens".to_string(), json!(64))]),
