@@ -1,8 +1,7 @@
-//! HTTP for the providers: one connection pool for the process, and faults of the connection as [`Failure`]s.
+//! HTTP for the providers: one exchange, and faults of the connection as [`Failure`]s.
 
-use std::collections::HashMap;
 use std::error::Error as _;
-use std::sync::{Mutex, PoisonError};
+use std::io;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Bytes, BytesMut};
@@ -13,42 +12,12 @@ use tokio::time::timeout;
 use super::classify::{Failure, Retry};
 use super::format::{StreamDecoder, StreamParser, StreamStep};
 use crate::completion::Status;
-use crate::error::{Error, ErrorKind};
 
 /// The most that is read of one response.
 const MAX_BODY: usize = 64 << 20;
 
 /// How long to wait for the end of a body whose end marker was read.
 const DRAIN: Duration = Duration::from_millis(20);
-
-/// The HTTP clients of a process, by connect timeout: reqwest fixes it for a client. Usually one.
-#[derive(Debug, Default)]
-pub struct Clients(Mutex<HashMap<Duration, Client>>);
-
-impl Clients {
-    /// The client that gives up connecting after `connect_timeout`.
-    pub fn get(&self, connect_timeout: Duration) -> crate::Result<Client> {
-        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&connect_timeout) {
-            return Ok(client.clone());
-        }
-        let client = Client::builder()
-            .connect_timeout(connect_timeout)
-            // One request, one connection: HTTP/2 would put all on a few and queue them behind the server's stream limit.
-            .http1_only()
-            .tcp_nodelay(true)
-            .pool_max_idle_per_host(usize::MAX)
-            .pool_idle_timeout(Duration::from_secs(60))
-            // A key must not follow a redirect, and attempts are counted in one place only.
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .user_agent(concat!("spark-assay/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|e| Error::new(ErrorKind::Internal, format!("the HTTP client cannot be built: {e}")))?;
-        clients.insert(connect_timeout, client.clone());
-        Ok(client)
-    }
-}
 
 /// A response whose body is still to be read.
 pub(super) struct Reply {
@@ -169,21 +138,36 @@ fn connection_failure(e: &reqwest::Error) -> Failure {
     if e.is_connect() && e.is_timeout() {
         return Failure::transient(Status::NetworkError, "cannot connect: no reply within connectTimeoutMs");
     }
+    if e.is_connect() && io_kind(e) == Some(io::ErrorKind::InvalidData) {
+        // Another attempt meets the same certificate.
+        return Failure {
+            retry: Retry::Never,
+            ..Failure::transient(
+                Status::NetworkError,
+                "cannot connect: the certificate of the server is not trusted, or it speaks no TLS; caFile names the \
+                 certificates of an authority of your own",
+            )
+        };
+    }
     Failure::transient(Status::NetworkError, format!("{what}{}", cause(e)))
 }
 
 /// The kind of the I/O error beneath; the text of the outer errors holds the URL.
 fn cause(e: &reqwest::Error) -> String {
+    io_kind(e).map_or_else(String::new, |kind| format!(": {kind}"))
+}
+
+fn io_kind(e: &reqwest::Error) -> Option<io::ErrorKind> {
     let mut source = e.source();
     while let Some(inner) = source {
-        if let Some(io) = inner.downcast_ref::<std::io::Error>()
-            && io.kind() != std::io::ErrorKind::Other
-        {
-            return format!(": {}", io.kind());
-        }
-        source = inner.source();
+        source = match inner.downcast_ref::<io::Error>() {
+            Some(io) if io.kind() != io::ErrorKind::Other => return Some(io.kind()),
+            // What an I/O error wraps is not its source, but what stands in its place.
+            Some(io) => io.get_ref().map(|wrapped| wrapped as &(dyn std::error::Error + 'static)),
+            None => inner.source(),
+        };
     }
-    String::new()
+    None
 }
 
 /// How long the server asks to wait: `retry-after-ms`, else `retry-after` in seconds or as an HTTP date, else what

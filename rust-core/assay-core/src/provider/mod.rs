@@ -5,6 +5,7 @@
 
 mod answer;
 mod classify;
+mod connect;
 pub mod format;
 mod http;
 pub mod mock;
@@ -26,7 +27,7 @@ use reqwest::header::HeaderMap;
 
 pub use answer::Answer;
 pub use classify::{Failure, Retry, classify};
-pub use http::Clients;
+pub use connect::{Channels, Clients, Connection, ProxyChoice};
 pub use model::{
     DefaultEndpoint, MockConf, Model, PROVIDERS, ProviderInfo, ProviderKind, SETTINGS, Setting, check_model,
 };

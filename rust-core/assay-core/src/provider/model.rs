@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 
+use super::connect::{Connection, ProxyChoice, certificates};
 use super::format::format_of;
 use super::price::{Price, listed_for};
 use super::secret::{KeySource, Secret};
@@ -159,6 +160,22 @@ pub const SETTINGS: &[Setting] = &[
         "How long a row may take with all its retries, not counting the wait for its turn.",
     ),
     setting(
+        "proxy",
+        "HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the executors",
+        "The URL of the proxy to go through, or none. It stands over the environment.",
+    ),
+    setting(
+        "caFile",
+        "",
+        "A file of certificates as PEM, on the driver and every executor, that are trusted besides the system's and Mozilla's.",
+    ),
+    setting(
+        "http2",
+        "false",
+        "Whether HTTP/2 is used where the server offers it, at most 64 requests to a connection. HTTP/1.1 has a connection for \
+         each open request, so that none waits behind another.",
+    ),
+    setting(
         "deduplicate",
         "true",
         "Whether equal requests that are under way in one executor process make one call and share its answer. false is for \
@@ -270,8 +287,8 @@ pub struct Model {
     pub timeout: Duration,
     /// How long an answer that has begun may bring nothing.
     pub idle_timeout: Duration,
-    /// How long opening a connection may take.
-    pub connect_timeout: Duration,
+    /// How the endpoint is reached.
+    pub connection: Connection,
     /// How long a row may take with all its retries, not counting the wait for its turn.
     pub row_timeout: Duration,
     /// How many times a failed request is sent again.
@@ -335,6 +352,9 @@ pub fn check_model(conf: &ModelConf, kind: CallKind, executor_env: &[String]) ->
     let format = format_of(&model, kind)?;
     format.url(&model, model.stream)?;
     format.headers(&model)?;
+    if let Some(file) = &model.connection.ca_file {
+        certificates(file).map_err(|e| e.context(format!("model '{}'", conf.name)))?;
+    }
     model.key.check(executor_env).map_err(|e| e.context(format!("model '{}'", conf.name)))
 }
 
@@ -373,7 +393,7 @@ impl Reader<'_> {
             max_concurrency: self.whole("maxConcurrency", 1, 64)?.min(1 << 20) as usize,
             timeout: Duration::from_millis(timeout_ms),
             idle_timeout: millis("idleTimeoutMs", timeout_ms)?,
-            connect_timeout: millis("connectTimeoutMs", 10_000)?,
+            connection: self.connection()?,
             row_timeout: millis("rowTimeoutMs", 600_000)?,
             max_retries: self.whole("maxRetries", 0, 4)?.min(1000) as u32,
             deduplicate: self.flag("deduplicate", true)?,
@@ -467,6 +487,19 @@ impl Reader<'_> {
                 _ => Err(self.invalid(key, "must be a number of at least 0")),
             },
         }
+    }
+
+    fn connection(&self) -> Result<Connection> {
+        let proxy = match self.conf.get("proxy") {
+            None => ProxyChoice::Environment,
+            Some(text) => ProxyChoice::read(text.trim()).map_err(|what| self.invalid("proxy", what))?,
+        };
+        Ok(Connection {
+            connect_timeout: Duration::from_millis(self.whole("connectTimeoutMs", 1, 10_000)?),
+            proxy,
+            ca_file: self.conf.contains_key("caFile").then(|| self.required("caFile")).transpose()?.map(Into::into),
+            http2: self.flag("http2", false)?,
+        })
     }
 
     /// The prices, and the context window.
@@ -605,6 +638,9 @@ mod tests {
             (&[("price.inptu", "1")], "did you mean 'price.input'?"),
             (&[("price.unit", "token")], "has no setting 'price.unit'"),
             (&[("price.table", "openai/gpt-4o-mni")], "did you mean 'openai/gpt-4o-mini'?"),
+            (&[("proxy", "http://u:sk-zz@h")], "must not hold a user or password"),
+            (&[("proxy", "h:1")], "setting 'proxy' must"),
+            (&[("caFile", " ")], "setting 'caFile' is missing"),
             (&[("deduplicate", "maybe")], "must be true or false"),
             (&[("contextWindow", "0")], "a whole number of at least 1"),
             (&[("provider", "mock"), ("mock.errorRate", "2")], "a number from 0 to 1"),

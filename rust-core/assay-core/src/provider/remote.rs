@@ -3,18 +3,19 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Instant, SystemTime};
 
+use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Url};
 
+use super::connect::{Channels, Clients};
 use super::format::{Format, invalid};
-use super::http::{self, Clients, StreamEnd};
+use super::http::{self, StreamEnd};
 use super::rate::RateHeaders;
 use super::{Attempt, Failure, KeySource, Model, Prepared, Retry, Secret};
 use crate::completion::Status;
 use crate::error::Result;
 
 pub(super) struct Remote {
-    client: Client,
+    channels: Channels,
     format: Arc<dyn Format>,
     url: Url,
     headers: HeaderMap,
@@ -38,8 +39,10 @@ impl Remote {
         let key = model.key.resolve().map_err(|e| e.context(format!("model '{}'", model.name)))?;
         // Finds a key that cannot be sent before anything is.
         format.sign(model, key.as_ref(), &url, &mut headers.clone(), b"", SystemTime::now())?;
-        let client = clients.get(model.connect_timeout)?;
-        Ok(Remote { client, format, url, headers, model: model.clone(), key: RwLock::new(key) })
+        let channels = clients
+            .get(&model.connection, model.max_concurrency)
+            .map_err(|e| e.context(format!("model '{}'", model.name)))?;
+        Ok(Remote { channels, format, url, headers, model: model.clone(), key: RwLock::new(key) })
     }
 
     /// Sends the request once.
@@ -57,7 +60,10 @@ impl Remote {
             });
         }
         let begun = Instant::now();
-        let sent = http::post(&self.client, &self.url, headers, request.body.clone(), self.model.idle_timeout).await;
+        let Some(client) = self.channels.next() else {
+            return Attempt::failed(Failure::transient(Status::NetworkError, "there is no connection to the model"));
+        };
+        let sent = http::post(client, &self.url, headers, request.body.clone(), self.model.idle_timeout).await;
         let mut reply = match sent {
             Ok(reply) => reply,
             Err(failure) => return Attempt::failed(failure),
