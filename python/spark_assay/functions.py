@@ -28,6 +28,7 @@ __all__ = [
     "assay_version",
     "llm_complete",
     "llm_contains",
+    "llm_embed",
     "llm_exact_match",
     "llm_prompt",
     "llm_request",
@@ -116,6 +117,7 @@ def llm_complete(
     reasoning_effort: str | None = None,
     tools: Sequence[Mapping[str, Any]] | Column | None = None,
     tool_choice: str | Mapping[str, Any] | None = None,
+    parallel_tool_calls: bool | None = None,
     repeat: PerRow[int] | None = None,
     extra_body: Mapping[str, Any] | None = None,
     extra_headers: Mapping[str, str] | None = None,
@@ -126,7 +128,9 @@ def llm_complete(
 
     Args:
         model: The name under which the model is configured, see `spark_assay.add_model`.
-        prompt: STRING, or ARRAY<STRUCT<role, content>> for a chat of several messages.
+        prompt: STRING, or ARRAY<STRUCT<role, content [, tool_calls, tool_call_id]>> for a chat of several messages,
+            where content is STRING or ARRAY<STRUCT<type, text, image_url, image, media_type>>; the image is BINARY,
+            and fields of a part may be left out.
         system: The system message, sent before the prompt.
         temperature: The sampling temperature, from 0 to 2.
         top_p: The share of probability that sampling draws from.
@@ -138,10 +142,12 @@ def llm_complete(
         frequency_penalty: The penalty for tokens by how often they have appeared, from -2 to 2.
         logprobs: Whether to return the log probability of each token.
         top_logprobs: How many alternatives for each token to ask for.
-        response_format: The form of the answer, for instance ``{"type": "json_object"}``.
+        response_format: The form of the answer, for instance ``{"type": "json_object"}``; an answer that is then no
+            JSON has the status ``parse_failed``.
         reasoning_effort: How much to reason, for instance ``low``, ``medium`` or ``high``.
         tools: The tools that the model may call.
         tool_choice: Which tool to call: ``auto``, ``none``, ``required`` or a tool.
+        parallel_tool_calls: Whether one answer may call several tools.
         repeat: Which repetition of the same request this is: part of the key, not sent.
         extra_body: Fields to merge into the body of the request.
         extra_headers: Headers to send with the request.
@@ -172,11 +178,45 @@ def llm_complete(
         "reasoning_effort": reasoning_effort,
         "tools": tools,
         "tool_choice": tool_choice,
+        "parallel_tool_calls": parallel_tool_calls,
         "repeat": repeat,
         "extra_body": extra_body,
         "extra_headers": extra_headers,
     }
     return _request_function("llm_complete", model, prompt, options)
+
+
+def llm_embed(
+    model: str,
+    text: ColumnOrName,
+    *,
+    dimensions: int | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+) -> Column:
+    """Asks a model for the embedding of a text.
+
+    A call like that of `llm_complete`: paid, retried, counted and cached in the same way.
+
+    Args:
+        model: The name under which the model is configured, see `spark_assay.add_model`.
+        text: STRING.
+        dimensions: How many numbers the vector shall have, for models that can shorten it.
+        extra_body: Fields to merge into the body of the request.
+        extra_headers: Headers to send with the request.
+
+    Returns:
+        STRUCT, never NULL: ``embedding`` ARRAY<FLOAT> (NULL unless ``status`` is ``ok``), ``status``, ``error``,
+        ``input_tokens``, ``cost_usd``, ``cache_hit`` and ``request_key``.
+
+    Examples:
+        >>> df = spark.createDataFrame([("Say hi",)], "question STRING")
+        >>> row = df.select(llm_embed("echo", "question", dimensions=3).alias("e")).select("e.*").first()
+        >>> row.status, len(row.embedding)
+        ('ok', 3)
+    """
+    options = {"dimensions": dimensions, "extra_body": extra_body, "extra_headers": extra_headers}
+    return _request_function("llm_embed", model, text, options)
 
 
 def llm_request_key(model: str, prompt: ColumnOrName, **options: Any) -> Column:

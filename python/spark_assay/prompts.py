@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, StringType, StructType
+from pyspark.sql.types import ArrayType, BinaryType, DataType, NullType, StringType, StructType
 
 from spark_assay import functions as fn
 from spark_assay._columns import col
@@ -51,7 +51,7 @@ def check_prompt(prompt: object) -> None:
 
 
 def prompt_column(df: DataFrame, prompt: Prompt) -> Column:
-    """The prompt of every row of ``df``: STRING, or ARRAY<STRUCT<role, content>>.
+    """The prompt of every row of ``df``: STRING, or ARRAY<STRUCT<role, content, ...>>.
 
     Template variables are checked against the columns by planning a query, which runs nothing.
 
@@ -63,7 +63,8 @@ def prompt_column(df: DataFrame, prompt: Prompt) -> Column:
         data_type = df.select(prompt.alias("prompt")).schema["prompt"].dataType
         if not is_prompt_type(data_type):
             raise ValueError(
-                "the prompt column must be STRING or ARRAY<STRUCT<role STRING, content STRING>>, "
+                "the prompt column must be STRING or ARRAY<STRUCT<role STRING, content STRING>>, or such messages with "
+                "parts and tool calls as llm_complete takes them, "
                 f"not {data_type.simpleString()}"
             )
         return prompt
@@ -105,10 +106,31 @@ def mentioned(columns: Sequence[str], template: str) -> list[str]:
 
 def is_prompt_type(data_type: DataType) -> bool:
     """Whether a column of this type is a prompt."""
-    if isinstance(data_type, ArrayType) and isinstance(data_type.elementType, StructType):
-        fields = {field.name: field.dataType for field in data_type.elementType}
-        return set(fields) == {"role", "content"} and all(isinstance(t, StringType) for t in fields.values())
-    return isinstance(data_type, StringType)
+    if not isinstance(data_type, ArrayType):
+        return isinstance(data_type, StringType)
+    if not isinstance(data_type.elementType, StructType):
+        return False
+    fields = {field.name: field.dataType for field in data_type.elementType}
+    if not {"role", "content"} <= set(fields) <= {"role", "content", "tool_calls", "tool_call_id"}:
+        return False
+    content = fields.pop("content")
+    return (_is_text(content) or _is_parts(content)) and all(_is_text(t) for t in fields.values())
+
+
+def _is_text(data_type: DataType) -> bool:
+    return isinstance(data_type, (StringType, NullType))
+
+
+def _is_parts(data_type: DataType) -> bool:
+    if not (isinstance(data_type, ArrayType) and isinstance(data_type.elementType, StructType)):
+        return False
+    fields = {field.name: field.dataType for field in data_type.elementType}
+    image = fields.pop("image", NullType())
+    return (
+        isinstance(image, (BinaryType, NullType))
+        and set(fields) <= {"type", "text", "image_url", "media_type"}
+        and all(_is_text(t) for t in fields.values())
+    )
 
 
 def _rendered(df: DataFrame, template: str) -> Column:

@@ -83,6 +83,36 @@ def test_chat_messages(df: DataFrame) -> None:
     ]
 
 
+def test_messages_with_images_and_tools(df: DataFrame) -> None:
+    calls = json.dumps([{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}])
+    schema = (
+        "role STRING, content ARRAY<STRUCT<type STRING, text STRING, image BINARY>>, tool_calls STRING, "
+        "tool_call_id STRING"
+    )
+    chat = [
+        ("user", [("text", "What is this?", None), ("image", None, b"\x89PNG and so on")], None, None),
+        ("assistant", None, calls, None),
+        ("tool", [("text", "a cat", None)], None, "c1"),
+    ]
+    frame = df.sparkSession.createDataFrame([(1, chat)], f"id INT, chat ARRAY<STRUCT<{schema}>>")
+    request = json.loads(values(frame, fn.llm_request("echo", "chat"))[0])
+    image = request["messages"][0]["content"][1]
+    assert (image["type"], image["media_type"], len(image["sha256"])) == ("image", "image/png", 64)
+    assert request["messages"][1]["tool_calls"] == json.loads(calls)
+    assert request["messages"][2]["tool_call_id"] == "c1"
+    assert frame.select(fn.llm_complete("echo", "chat")["text"]).first()[0] == "What is this?"
+
+
+def test_embeddings(df: DataFrame) -> None:
+    rows = df.select("id", fn.llm_embed("echo", "p", dimensions=4).alias("e")).orderBy("id").select("e.*").collect()
+    assert [row["status"] for row in rows] == ["ok", "no_prompt", "ok", "ok"]
+    assert [row["embedding"] and len(row["embedding"]) for row in rows] == [4, None, 4, 4]
+    assert rows[0]["embedding"] != rows[2]["embedding"]
+    assert len({row["request_key"] for row in rows if row["status"] == "ok"}) > 1
+    with pytest.raises(Exception, match=r"llm_embed has no option 'dimension'.*did you mean 'dimensions'"):
+        df.select(F.call_function("llm_embed", F.lit("echo"), "p", F.lit('{"dimension": 4}'))).collect()
+
+
 EVERY_OPTION: dict[str, Any] = {
     "system": "s",
     "temperature": 0.5,
@@ -99,6 +129,7 @@ EVERY_OPTION: dict[str, Any] = {
     "reasoning_effort": "low",
     "tools": [{"type": "function", "function": {"name": "f"}}],
     "tool_choice": {"type": "function", "function": {"name": "f"}},
+    "parallel_tool_calls": False,
     "repeat": 2,
     "extra_body": {"top_k": 5},
     "extra_headers": {"X-Team": "a"},

@@ -1,6 +1,6 @@
 //! Operations that need no session: what the engine is, checks at planning, the end of an aggregate.
 
-use assay_core::exec::completion_schema::completion_fields;
+use assay_core::exec::completion_schema::{completion_fields, embedding_fields};
 use assay_core::exec::{check_call, check_function, eval};
 use assay_core::inference::COUNTERS;
 use assay_core::options::FunctionInfo;
@@ -58,6 +58,7 @@ fn describe() -> Value {
         "counters": COUNTERS,
         "conditions": assay_core::ErrorKind::ALL.iter().map(|k| k.condition()).collect::<Vec<_>>(),
         "completion_fields": completion_fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>(),
+        "embedding_fields": embedding_fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>(),
         "functions": functions,
         "model_settings": provider::SETTINGS
             .iter()
@@ -67,7 +68,7 @@ fn describe() -> Value {
 }
 
 fn all_functions() -> impl Iterator<Item = &'static FunctionInfo> {
-    eval::functions().chain(stats::FUNCTIONS).chain([&provider::FUNCTION])
+    eval::functions().chain(stats::FUNCTIONS).chain([&provider::FUNCTION, &provider::EMBED])
 }
 
 fn describe_function(function: &FunctionInfo) -> Value {

@@ -18,6 +18,12 @@ object functions {
   def llm_complete(model: String, prompt: Column, options: (String, Any)*): Column =
     call("llm_complete", Seq(lit(model), prompt), options)
 
+  /** The embedding of a text by a configured model; gives a struct that is never NULL and whose `status` says what
+    * happened.
+    */
+  def llm_embed(model: String, text: Column, options: (String, Any)*): Column =
+    call("llm_embed", Seq(lit(model), text), options)
+
   /** The request that `llm_complete` would send, as canonical JSON; nothing is sent. */
   def llm_request(model: String, prompt: Column, options: (String, Any)*): Column =
     call("llm_request", Seq(lit(model), prompt), options)

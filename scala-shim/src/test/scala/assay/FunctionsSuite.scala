@@ -97,13 +97,16 @@ class FunctionsSuite extends SparkSuite {
   }
 
   test("over several batches, what is carried stays with its results") {
-    val from = "(SELECT id, CAST(id AS STRING) p, IF(id % 3 = 0, NULL, CAST(id - id % 2 AS STRING)) r, repeat('x', CAST(id AS INT)) long FROM range(0, 100, 1, 2))"
+    val from =
+      "(SELECT id, CAST(id AS STRING) p, IF(id % 3 = 0, NULL, CAST(id - id % 2 AS STRING)) r, repeat('x', CAST(id AS INT)) long FROM range(0, 100, 1, 2))"
     def score(id: Long): Any = if (id % 3 == 0) null else if (id % 2 == 0) 1.0 else 0.0
     spark.conf.set("spark.assay.batch.maxRows", "7")
     try {
       val doubles = sql(s"SELECT id, long, llm_exact_match(p, r) FROM $from ORDER BY id").collect()
       assert(doubles.map(_.toSeq).toSeq == (0L until 100L).map(id => Seq[Any](id, "x" * id.toInt, score(id))))
-      val both = sql(s"SELECT llm_exact_match(p, r), long, llm_prompt('{{ a }}', struct(p AS a)) FROM $from ORDER BY id").collect()
+      val both = sql(
+        s"SELECT llm_exact_match(p, r), long, llm_prompt('{{ a }}', struct(p AS a)) FROM $from ORDER BY id"
+      ).collect()
       assert(both.map(_.toSeq).toSeq == (0L until 100L).map(id => Seq[Any](score(id), "x" * id.toInt, id.toString)))
     } finally spark.conf.unset("spark.assay.batch.maxRows")
   }
@@ -168,6 +171,67 @@ class FunctionsSuite extends SparkSuite {
     assert(r.getAs[String]("text") == "hello" && r.getAs[String]("status") == "ok" && r.isNullAt(r.fieldIndex("error")))
     assert(r.getAs[Int]("attempts") == 1 && r.getAs[String]("request_key").length == 64)
     assert(r.getAs[java.sql.Timestamp]("answered_at").getTime > 1.7e12)
+  }
+
+  test("the embedding struct has the fields of the engine, and the mock's vectors fill it") {
+    val described = NativeLibrary.json(
+      "describe",
+      new com.fasterxml.jackson.databind.node.ObjectNode(
+        com.fasterxml.jackson.databind.node.JsonNodeFactory.instance
+      )
+    )
+    val names = scala.jdk.CollectionConverters
+      .IteratorHasAsScala(described.get("embedding_fields").elements)
+      .asScala
+      .map(_.asText)
+      .toSeq
+    val schema = sql("SELECT llm_embed('m', 'x') r").schema.head.dataType.asInstanceOf[StructType]
+    assert(schema.fieldNames.toSeq == names)
+    assert(schema("embedding").dataType == ArrayType(FloatType))
+    val rows =
+      sql("SELECT id, llm_embed('m', x, map('dimensions', '3')) r FROM VALUES (1, 'a b'), (2, NULL) AS t(id, x)")
+        .selectExpr("id", "r.*")
+        .orderBy("id")
+        .collect()
+    val vector = rows.head.getSeq[Float](rows.head.fieldIndex("embedding"))
+    assert(vector.length == 3 && math.abs(vector.map(x => x * x).sum - 1) < 1e-5)
+    assert(rows.head.getAs[String]("status") == "ok" && rows.head.getAs[Long]("input_tokens") == 2)
+    assert(rows(1).getAs[String]("status") == "no_prompt" && rows(1).isNullAt(rows(1).fieldIndex("embedding")))
+  }
+
+  test("an embedding takes text only, and options of its own") {
+    def message(query: String) = intercept[Exception](sql(query).collect()).getMessage
+    assert(message("SELECT llm_embed('m', array('a'))").contains("the text must be STRING"))
+    assert(
+      message("SELECT llm_embed('m', 'a', map('temperature', '1'))").contains("llm_embed has no option 'temperature'")
+    )
+    assert(
+      message("SELECT transform(array('a'), x -> llm_embed('m', x))").contains("llm_embed cannot stand in a lambda")
+    )
+  }
+
+  test("messages with images, tool calls and their results") {
+    val calls = """[{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]"""
+    val messages =
+      s"""array(
+         |  named_struct('role', 'user', 'content', array(
+         |    named_struct('type', 'text', 'text', 'What is this?', 'image', NULL, 'media_type', NULL),
+         |    named_struct('type', 'image', 'text', NULL, 'image', X'616263', 'media_type', 'image/png')),
+         |    'tool_calls', NULL, 'tool_call_id', NULL),
+         |  named_struct('role', 'assistant', 'content', NULL, 'tool_calls', '$calls', 'tool_call_id', NULL),
+         |  named_struct('role', 'tool', 'content', array(named_struct('type', 'text', 'text', 'a cat', 'image', NULL,
+         |    'media_type', NULL)), 'tool_calls', NULL, 'tool_call_id', 'c1'))""".stripMargin
+    def field(path: String) = value(s"SELECT get_json_object(llm_request('m', $messages), '$$.messages$path')")
+    // The SHA-256 of 'abc', as the standard gives it.
+    assert(field("[0].content[1].sha256") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+    assert(field("[1].tool_calls[0].function.name") == "f" && field("[2].tool_call_id") == "c1")
+    assert(value(s"SELECT llm_complete('m', $messages).text") == "What is this?")
+    val images = s"SELECT llm_request_key('m', $messages) FROM range(3)"
+    assert(sql(images).distinct().count() == 1)
+    val wrong = intercept[Exception](
+      sql("SELECT llm_complete('m', array(named_struct('role', 'user', 'content', 'a', 'name', 'b')))").collect()
+    )
+    assert(wrong.getMessage.contains("ASSAY_INVALID_ARGUMENT"))
   }
 
   test("chat messages as an array of structs") {

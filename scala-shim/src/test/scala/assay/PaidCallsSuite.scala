@@ -36,6 +36,12 @@ abstract class PaidCallsSuite(adaptive: Boolean) extends SparkSuite {
   pays("collect", n)(
     assert(df.collect().forall(r => r.getAs[org.apache.spark.sql.Row]("r").getString(0) == r.getString(2)))
   )
+  pays("embeddings of the rows that want them, beside their answers", 10 + 10)(
+    rows("SELECT llm_embed('m', q).embedding, llm_complete('m', q).text FROM t WHERE id < 10")
+  )
+  pays("an embedding that no one reads", 0)(
+    rows("SELECT id FROM (SELECT id, llm_embed('m', q) AS e FROM t)")
+  )
   pays("two fields of one call", n)(rows("SELECT llm_complete('m', q).text, llm_complete('m', q).status FROM t"))
   pays("two different calls", 2 * n)(
     rows("SELECT llm_complete('m', q).text, llm_complete('m', q, map('seed', '2')).text FROM t")

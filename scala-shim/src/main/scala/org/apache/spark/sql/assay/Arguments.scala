@@ -36,14 +36,36 @@ private[assay] object Arguments {
 
   def prompt(function: String, argument: Expression): Unit = argument.dataType match {
     case _: StringType | NullType => ()
-    case ArrayType(StructType(fields), _)
-        if fields.map(_.name).toSeq == Seq("role", "content") && fields.forall(_.dataType.isInstanceOf[StringType]) =>
-      ()
+    case ArrayType(StructType(fields), _) if isMessage(fields) => ()
     case other =>
       throw invalid(
-        s"$function: the prompt must be STRING or ARRAY<STRUCT<role: STRING, content: STRING>>, not ${other.sql}"
+        s"$function: the prompt must be STRING or ARRAY<STRUCT<role: STRING, content: STRING [, tool_calls: STRING, " +
+          "tool_call_id: STRING]>>, where content may be ARRAY<STRUCT<type: STRING, text: STRING, image_url: STRING, image: " +
+          s"BINARY, media_type: STRING>>, fields in any order and those of a part optional, not ${other.sql}"
       )
   }
+
+  private val messageTexts = Set("role", "tool_calls", "tool_call_id")
+  private val partTexts = Set("type", "text", "image_url", "media_type")
+
+  private def isMessage(fields: Array[StructField]): Boolean = {
+    val names = fields.map(_.name)
+    names.contains("role") && names.contains("content") && names.distinct.length == names.length && fields.forall {
+      case StructField("content", ArrayType(StructType(parts), _), _, _) => isPart(parts)
+      case StructField("content", t, _, _) => isText(t)
+      case StructField(name, t, _, _) => messageTexts(name) && isText(t)
+    }
+  }
+
+  private def isPart(fields: Array[StructField]): Boolean = {
+    val names = fields.map(_.name)
+    names.nonEmpty && names.distinct.length == names.length && fields.forall {
+      case StructField("image", t, _, _) => t == BinaryType || t == NullType
+      case StructField(name, t, _, _) => partTexts(name) && isText(t)
+    }
+  }
+
+  private def isText(dataType: DataType): Boolean = dataType.isInstanceOf[StringType] || dataType == NullType
 
   def struct(function: String, what: String, argument: Expression): StructType = argument.dataType match {
     case struct: StructType => struct

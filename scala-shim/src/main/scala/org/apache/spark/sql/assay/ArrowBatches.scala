@@ -5,12 +5,20 @@ import java.nio.channels.{ReadableByteChannel, WritableByteChannel}
 
 import scala.jdk.CollectionConverters._
 
-import org.apache.arrow.vector.{FieldVector, Float8Vector, VarCharVector, VectorLoader, VectorSchemaRoot}
+import org.apache.arrow.vector.{
+  FieldVector,
+  Float8Vector,
+  VarBinaryVector,
+  VarCharVector,
+  VectorLoader,
+  VectorSchemaRoot
+}
+import org.apache.arrow.vector.complex.{ListVector, StructVector}
 import org.apache.arrow.vector.ipc.{ArrowStreamWriter, ReadChannel}
 import org.apache.arrow.vector.ipc.message.{ArrowRecordBatch, MessageSerializer}
 
 import org.apache.spark.sql.catalyst.InternalRow
-import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression, UnsafeProjection}
+import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression, UnsafeArrayData, UnsafeProjection, UnsafeRow}
 import org.apache.spark.sql.execution.arrow.ArrowWriter
 import org.apache.spark.sql.types.{DataType, StructField, StructType}
 import org.apache.spark.sql.util.ArrowUtils
@@ -50,7 +58,7 @@ private[assay] final class BatchWriter(types: Seq[DataType]) extends AutoCloseab
 
   def rows: Int = count
 
-  /** The bytes of all texts so far. */
+  /** The bytes of all texts, binaries, lists and structs so far. */
   def textBytes: Long = {
     var sum = 0L
     var i = 0
@@ -110,13 +118,40 @@ private object ColumnWriter {
       case other =>
         // Spark's own writer, whose type Spark keeps to itself.
         val writer = ArrowWriter.createFieldWriter(other)
+        val sizeOf = size(other)
         new ColumnWriter {
-          override def write(row: InternalRow, ordinal: Int): Unit = writer.write(row, ordinal)
-          override def textBytes: Long = 0
+          private var bytes = 0L
+          override def write(row: InternalRow, ordinal: Int): Unit = {
+            if (!row.isNullAt(ordinal)) bytes += sizeOf(row, ordinal)
+            writer.write(row, ordinal)
+          }
+          override def textBytes: Long = bytes
           override def finish(): Unit = writer.finish()
-          override def reset(): Unit = writer.reset()
+          override def reset(): Unit = {
+            bytes = 0
+            writer.reset()
+          }
         }
     }
+  }
+
+  /** How many bytes a value takes, as far as that varies from row to row: prompts may hold images. */
+  private def size(vector: FieldVector): (InternalRow, Int) => Long = vector match {
+    case _: VarBinaryVector => (row, ordinal) => row.getBinary(ordinal).length
+    case _: ListVector =>
+      (row, ordinal) =>
+        row.getArray(ordinal) match {
+          case array: UnsafeArrayData => array.getSizeInBytes
+          case _ => 0
+        }
+    case struct: StructVector =>
+      val fields = struct.getChildrenFromFields.size
+      (row, ordinal) =>
+        row.getStruct(ordinal, fields) match {
+          case value: UnsafeRow => value.getSizeInBytes
+          case _ => 0
+        }
+    case _ => (_, _) => 0
   }
 }
 

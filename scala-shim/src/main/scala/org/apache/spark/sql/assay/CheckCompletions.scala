@@ -9,22 +9,22 @@ private[assay] object CheckCompletions extends (LogicalPlan => Unit) {
 
   def apply(plan: LogicalPlan): Unit = plan.foreach { node =>
     node.expressions.foreach(_.foreach {
-      case _: LlmComplete => throw notAllowed(place(node))
+      case call: ModelCall => throw notAllowed(call.kind, place(node))
       case AggregateExpression(f: MeanCi, _, true, _, _) =>
         throw Arguments.invalid(s"${f.prettyName}(DISTINCT ...) is not supported: each row is an observation")
       case _ => ()
     })
   }
 
-  def notAllowed(place: String): AssayAnalysisException = new AssayAnalysisException(
+  def notAllowed(kind: CallKind, place: String): AssayAnalysisException = new AssayAnalysisException(
     "ASSAY_CALL_NOT_ALLOWED",
-    s"llm_complete cannot stand in $place, where it could be evaluated more than once for a row. Put it into a SELECT " +
-      "list below, such as SELECT *, llm_complete(...) AS answer FROM ..., and use that column"
+    s"${kind.function} cannot stand in $place, where it could be evaluated more than once for a row. Put it into a SELECT " +
+      s"list below, such as SELECT *, ${kind.function}(...) AS answer FROM ..., and use that column"
   )
 
   private def place(node: LogicalPlan): String = {
     val inLambda = node.expressions.exists(_.exists {
-      case l: LambdaFunction => l.exists(_.isInstanceOf[LlmComplete])
+      case l: LambdaFunction => l.exists(_.isInstanceOf[ModelCall])
       case _ => false
     })
     node match {

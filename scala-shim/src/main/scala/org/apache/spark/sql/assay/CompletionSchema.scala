@@ -2,7 +2,7 @@ package org.apache.spark.sql.assay
 
 import org.apache.spark.sql.types._
 
-/** The struct that `llm_complete` gives. The engine's schema is compared with this one in a test. */
+/** The structs that model calls give. The engine's schemas are compared with these in a test. */
 private[assay] object CompletionSchema {
   private val error = StructType(
     Seq(
@@ -39,6 +39,18 @@ private[assay] object CompletionSchema {
       StructField("cache_hit", BooleanType),
       StructField("deduplicated", BooleanType),
       StructField("answered_at", TimestampType),
+      StructField("request_key", StringType)
+    )
+  )
+
+  val embedding: StructType = StructType(
+    Seq(
+      StructField("embedding", ArrayType(FloatType)),
+      StructField("status", StringType),
+      StructField("error", error),
+      StructField("input_tokens", LongType),
+      StructField("cost_usd", DoubleType),
+      StructField("cache_hit", BooleanType),
       StructField("request_key", StringType)
     )
   )

@@ -137,7 +137,8 @@ private final class CompletionIterator(
     context.killTaskIfInterrupted()
     if (env.isStopped) throw new _root_.assay.AssayException("ASSAY_CANCELLED", "the application has stopped")
     // Each batch has a cost of its own: where many rows are under way, those that finish within a moment come together.
-    if (waiting.size >= CompletionIterator.Many && batch.rows < CompletionIterator.Few) Thread.sleep(CompletionIterator.GatherMs)
+    if (waiting.size >= CompletionIterator.Many && batch.rows < CompletionIterator.Few)
+      Thread.sleep(CompletionIterator.GatherMs)
     val ipc = bridge.poll(session, CompletionIterator.PollMs, CompletionIterator.PollRows, task.batchBytes)
     if (ipc != null) {
       batch.load(ipc)

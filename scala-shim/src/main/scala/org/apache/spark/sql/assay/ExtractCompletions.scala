@@ -7,7 +7,7 @@ import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 
-/** Takes every `llm_complete` out of projections, filters, aggregates, sorts, windows and generators, into a
+/** Takes every model call out of projections, filters, aggregates, sorts, windows and generators, into a
   * [[Completion]] below. Runs after resolution, before any rule could copy a call.
   *
   * A call inside CASE, IF, COALESCE, AND or OR gets the condition under which its branch is taken as a guard. A call
@@ -31,12 +31,12 @@ private[assay] object ExtractCompletions extends Rule[LogicalPlan] {
   })
 
   private def hasCall(node: LogicalPlan): Boolean = node.expressions.exists(hasCall)
-  private def hasCall(e: Expression): Boolean = e.exists(_.isInstanceOf[LlmComplete])
+  private def hasCall(e: Expression): Boolean = e.exists(_.isInstanceOf[ModelCall])
 
   /** A lambda's calls stay where they are and are refused later. */
   private def hasExtractableCall(e: Expression): Boolean = e match {
     case _: LambdaFunction => false
-    case _: LlmComplete => true
+    case _: ModelCall => true
     case other => other.children.exists(hasExtractableCall)
   }
 
@@ -76,7 +76,7 @@ private[assay] object ExtractCompletions extends Rule[LogicalPlan] {
     def callOnResult(e: Expression): Boolean = e match {
       case _: AggregateExpression => false
       case _ if isGrouping(e) => false
-      case _: LlmComplete => true
+      case _: ModelCall => true
       case other => other.children.exists(callOnResult)
     }
     if (!aggregate.aggregateExpressions.exists(callOnResult)) return layers(aggregate)
@@ -120,7 +120,7 @@ private[assay] object ExtractCompletions extends Rule[LogicalPlan] {
     /** `e` with calls replaced by their results; `guards` must all be true for `e` to be evaluated. */
     def rewrite(e: Expression, guards: Seq[Expression]): Expression = e match {
       case _ if !hasExtractableCall(e) => e
-      case call: LlmComplete =>
+      case call: ModelCall =>
         if (call.children.exists(hasCall)) call.mapChildren(rewrite(_, guards))
         else if (guards.exists(hasCall)) call
         else replace(call, guards)
@@ -190,18 +190,18 @@ private[assay] object ExtractCompletions extends Rule[LogicalPlan] {
       }
 
     private def isRandom(e: Expression): Boolean = e match {
-      case call: LlmComplete => call.children.exists(isRandom)
+      case call: ModelCall => call.children.exists(isRandom)
       case other => (!other.deterministic && other.children.forall(_.deterministic)) || other.children.exists(isRandom)
     }
 
-    private def replace(call: LlmComplete, guards: Seq[Expression]): Expression = {
+    private def replace(call: ModelCall, guards: Seq[Expression]): Expression = {
       val bound = call.bind()
       val key = bound.canonicalized
       progressed = true
       calls.indexWhere(_._1.canonicalized == key) match {
         case -1 =>
           reusedResults.get(key).orElse(findBelow(key)).getOrElse {
-            val result = AttributeReference(LlmComplete.name, bound.dataType)()
+            val result = AttributeReference(call.kind.function, bound.dataType)()
             calls += ((bound, Seq(guards), result))
             result
           }

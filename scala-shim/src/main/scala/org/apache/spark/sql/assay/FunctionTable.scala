@@ -81,6 +81,18 @@ private[assay] object FunctionTable {
       NativeFunction(name, _)
     )
 
+  private def call(kind: CallKind, arguments: String, usage: String, example: (String, String)): FunctionEntry =
+    FunctionEntry(
+      kind.function,
+      arguments,
+      kind.dataType.sql,
+      usage,
+      example,
+      "misc_funcs",
+      classOf[ModelCall].getName,
+      ModelCall(kind, _)
+    )
+
   private val metricRule =
     "`reference` is a STRING or an ARRAY<STRING> of which the best counts; NULL elements are ignored, '' is an answer. " +
       "NULL where the prediction or the reference is NULL or no reference is left."
@@ -99,17 +111,15 @@ private[assay] object FunctionTable {
         Literal(UTF8String.fromString(NativeLibrary.version), StringType)
       }
     ),
-    FunctionEntry(
-      LlmComplete.name,
+    call(
+      CallKind.Complete,
       "model, prompt [, options]",
-      CompletionSchema.dataType.sql,
-      "Calls the configured model `model` with `prompt`, a STRING or an ARRAY<STRUCT<role, content>>. Never NULL: `status` " +
+      "Calls the configured model `model` with `prompt`, a STRING or an ARRAY<STRUCT<role, content [, tool_calls, " +
+        "tool_call_id]>>, where content is a STRING or an ARRAY<STRUCT<type, text, image_url, image BINARY, media_type>> whose " +
+        "fields may be left out. Never NULL: `status` " +
         "says what happened, and `text` is NULL unless it is 'ok'. A failed row does not fail the query. Each row is called " +
         "once, after the filters and limits that need no answer.",
-      ("llm_complete('mock', 'Hello').text", "Hello"),
-      "misc_funcs",
-      classOf[LlmComplete].getName,
-      LlmComplete(_)
+      ("llm_complete('mock', 'Hello').text", "Hello")
     ),
     row(
       "llm_contains",
@@ -117,6 +127,14 @@ private[assay] object FunctionTable {
       "DOUBLE",
       s"1 if the reference occurs in the prediction, else 0. $metricRule",
       ("llm_contains('It is Paris.', 'Paris')", "1.0")
+    ),
+    call(
+      CallKind.Embed,
+      "model, text [, options]",
+      "The embedding of `text` by the configured model `model`. Never NULL: `status` says what happened, and `embedding` is " +
+        "NULL unless it is 'ok'. A failed row does not fail the query. A call like that of llm_complete: made once for each " +
+        "row, after the filters and limits that need no embedding, and retried, counted and cached in the same way.",
+      ("size(llm_embed('mock', 'Hello').embedding)", "8")
     ),
     row(
       "llm_exact_match",

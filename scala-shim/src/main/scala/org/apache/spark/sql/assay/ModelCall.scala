@@ -10,13 +10,47 @@ import org.apache.spark.sql.catalyst.expressions.codegen.CodegenFallback
 import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types._
 
-/** `llm_complete(model, prompt [, options])` as the user wrote it. [[ExtractCompletions]] takes every one out of the
-  * plan before optimization; one that is left stands where a call cannot, and [[CheckCompletions]] refuses it.
+/** What a model is asked for.
+  *
+  * @param function
+  *   the SQL function
+  * @param engineName
+  *   the name in the session's spec
+  * @param dataType
+  *   the result
   */
-private[assay] case class LlmComplete(children: Seq[Expression]) extends Expression with CodegenFallback {
-  override def prettyName: String = LlmComplete.name
+private[assay] sealed abstract class CallKind(val function: String, val engineName: String, val dataType: StructType)
+    extends Serializable {
+
+  /** An error of planning where the second argument is of a type that the call cannot take. */
+  def checkInput(argument: Expression): Unit
+
+  override def toString: String = function
+}
+
+private[assay] object CallKind {
+
+  /** An answer to a prompt. */
+  case object Complete extends CallKind("llm_complete", "complete", CompletionSchema.dataType) {
+    override def checkInput(argument: Expression): Unit = Arguments.prompt(function, argument)
+  }
+
+  /** The embedding of a text. */
+  case object Embed extends CallKind("llm_embed", "embed", CompletionSchema.embedding) {
+    override def checkInput(argument: Expression): Unit = Arguments.text(function, "text", argument)
+  }
+
+  val all: Seq[CallKind] = Seq(Complete, Embed)
+}
+
+/** `llm_complete(model, prompt [, options])` or `llm_embed(model, text [, options])` as the user wrote it.
+  * [[ExtractCompletions]] takes every one out of the plan before optimization; one that is left stands where a call
+  * cannot, and [[CheckCompletions]] refuses it.
+  */
+private[assay] case class ModelCall(kind: CallKind, children: Seq[Expression]) extends Expression with CodegenFallback {
+  override def prettyName: String = kind.function
   override def nullable: Boolean = true
-  override def dataType: DataType = CompletionSchema.dataType
+  override def dataType: DataType = kind.dataType
   override lazy val deterministic: Boolean = false
 
   override def checkInputDataTypes(): TypeCheckResult = {
@@ -26,11 +60,11 @@ private[assay] case class LlmComplete(children: Seq[Expression]) extends Express
 
   /** Checks model, options and template, without any call, and gives the call that the operator makes. */
   def bind(): PaidCall = {
-    val name = LlmComplete.name
+    val name = kind.function
     Arguments.count(name, children, 2, 3)
     val model = ModelConf.of(Arguments.constantText(name, "model", children.head), SQLConf.get)
     val options = FunctionOptions.of(name, children.lift(2))
-    Arguments.prompt(name, children(1))
+    kind.checkInput(children(1))
     val (prompt, template) = children(1) match {
       case f: NativeFunction if f.name == FunctionTable.Prompt =>
         val bound = f.bind()
@@ -42,23 +76,21 @@ private[assay] case class LlmComplete(children: Seq[Expression]) extends Express
     val call = PaidCall(
       prompt,
       options.perRow.map(_._2),
-      CallSettings(model, options.constant.toString, options.perRow.map(_._1), template)
+      CallSettings(kind, model, options.constant.toString, options.perRow.map(_._1), template)
     )
     call.check()
     call
   }
 
-  override def eval(input: InternalRow): Any = throw CheckCompletions.notAllowed("an expression evaluated row by row")
+  override def eval(input: InternalRow): Any =
+    throw CheckCompletions.notAllowed(kind, "an expression evaluated row by row")
   override protected def withNewChildrenInternal(newChildren: IndexedSeq[Expression]): Expression =
     copy(children = newChildren)
 }
 
-private[assay] object LlmComplete {
-  val name = "llm_complete"
-}
-
-/** What is fixed of one call: model, constant options as JSON text, names of options that are columns, template. */
+/** What is fixed of one call: its kind, model, constant options as JSON text, names of options that are columns, template. */
 private[assay] final case class CallSettings(
+    kind: CallKind,
     model: ModelConf,
     options: String,
     perRow: Seq[String],
@@ -72,14 +104,14 @@ private[assay] case class PaidCall(prompt: Expression, perRow: Seq[Expression], 
     extends Expression
     with CodegenFallback {
   override def children: Seq[Expression] = prompt +: perRow
-  override def prettyName: String = LlmComplete.name
+  override def prettyName: String = settings.kind.function
   override def nullable: Boolean = true
-  override def dataType: DataType = CompletionSchema.dataType
+  override def dataType: DataType = settings.kind.dataType
   override lazy val deterministic: Boolean = false
 
   /** The call as the engine reads it, given the column of its first input and that of its guard. */
   def json(firstColumn: Int, guard: Option[Int]): ObjectNode = {
-    val node = JsonValues.emptyObject
+    val node = JsonValues.emptyObject.put("kind", settings.kind.engineName)
     node.set[ObjectNode]("model", settings.model.json)
     val source = node.putObject("prompt")
     settings.template match {
@@ -108,7 +140,8 @@ private[assay] case class PaidCall(prompt: Expression, perRow: Seq[Expression], 
   }
 
   // Not by Spark's Unevaluable: a class that mixes it in links against one minor version of Spark only.
-  override def eval(input: InternalRow): Any = throw CheckCompletions.notAllowed("an expression evaluated row by row")
+  override def eval(input: InternalRow): Any =
+    throw CheckCompletions.notAllowed(settings.kind, "an expression evaluated row by row")
   override protected def withNewChildrenInternal(newChildren: IndexedSeq[Expression]): Expression =
     copy(prompt = newChildren.head, perRow = newChildren.tail)
 }
