@@ -1,4 +1,5 @@
-"""OpenAI's formats against llmock 0.2.2: chat completions, responses and embeddings, whole and streamed.
+"""Formats against llmock 0.2.2, whole and streamed: OpenAI's chat completions, responses and embeddings, Anthropic's messages,
+Gemini's generateContent.
 
 Skipped, aloud, where llmock is not installed.
 """
@@ -20,7 +21,15 @@ from test_counterparts import LLMock, said
 llmock = test_counterparts.llmock
 configure = test_counterparts.configure
 
-PROVIDERS = ["openai", "openai_responses"]
+# Where llmock serves each, and how an answer ends that is whole.
+BASES = {"openai": "/v1", "openai_responses": "/v1", "anthropic": "/anthropic", "gemini": "/gemini"}
+FINISHES = {"openai": "stop", "openai_responses": "completed", "anthropic": "end_turn", "gemini": "STOP"}
+PATHS = {
+    "openai": "/v1/chat/completions",
+    "openai_responses": "/v1/responses",
+    "anthropic": "/anthropic/v1/messages",
+}
+PROVIDERS = list(BASES)
 Configure = Callable[..., None]
 
 TOOL = {
@@ -52,7 +61,7 @@ def test_answers_are_whole(
     provider: str,
     stream: bool,
 ) -> None:
-    configure("llmock", f"{llmock.root}/v1", provider=provider, stream=str(stream).lower())
+    configure("llmock", llmock.root + BASES[provider], provider=provider, stream=str(stream).lower())
     llmock.reset()
     rows = ask(prompts(spark, 40))
     assert [row.status for row in rows] == ["ok"] * 40
@@ -60,11 +69,12 @@ def test_answers_are_whole(
         assert row.text == said(row.prompt)
         assert row.input_tokens > 0
         assert row.output_tokens > 0
-        assert row.finish_reason == ("stop" if provider == "openai" else "completed")
+        assert row.finish_reason == FINISHES[provider]
         assert (row.ttft_ms is not None) == stream
     seen = llmock.requests()
     assert len(seen) == 40
-    path = "/v1/chat/completions" if provider == "openai" else "/v1/responses"
+    action = "streamGenerateContent" if stream else "generateContent"
+    path = PATHS.get(provider, f"/gemini/v1beta/models/sim:{action}")
     assert {request["path"] for request in seen} == {path}
 
 
@@ -77,7 +87,7 @@ def test_tools_are_called_and_answered(
     provider: str,
     stream: bool,
 ) -> None:
-    configure("llmock", f"{llmock.root}/v1", provider=provider, stream=str(stream).lower())
+    configure("llmock", llmock.root + BASES[provider], provider=provider, stream=str(stream).lower())
     llmock.reset()
     first = ask(prompts(spark, 3), tools=[TOOL])
     for row in first:
@@ -118,7 +128,7 @@ def test_a_cut_answer_is_truncated(
     provider: str,
     stream: bool,
 ) -> None:
-    configure("llmock", f"{llmock.root}/v1", provider=provider, stream=str(stream).lower())
+    configure("llmock", llmock.root + BASES[provider], provider=provider, stream=str(stream).lower())
     llmock.reset()
     llmock.scenario({"type": "reply", "text": "half of", "finish_reason": "length", "times": None})
     rows = ask(prompts(spark, 3))
@@ -140,14 +150,14 @@ def test_streams_that_break_are_never_answers(
     }
     settings: dict[str, Any] = {"provider": provider, "stream": "true", "idle_timeout_ms": 1000}
     for kind, status in faults.items():
-        configure("llmock", f"{llmock.root}/v1", max_retries=0, **settings)
+        configure("llmock", llmock.root + BASES[provider], max_retries=0, **settings)
         llmock.reset()
         llmock.scenario({"type": "stream_fault", "kind": kind, "after_chunks": 3, "times": None})
         rows = ask(prompts(spark, 3))
         assert [(row.status, row.text) for row in rows] == [(status, None)] * 3, kind
 
     # Each kind a few times among 60 rows: all are answered in the end, and the server finds nothing wrong.
-    configure("llmock", f"{llmock.root}/v1", max_retries=8, **settings)
+    configure("llmock", llmock.root + BASES[provider], max_retries=8, **settings)
     llmock.reset()
     llmock.scenario(
         *({"type": "stream_fault", "kind": kind, "after_chunks": 3, "times": 4} for kind in faults),

@@ -92,10 +92,21 @@ impl Requests {
             Ok(Prepared {
                 key: self.key.key(&messages_json(messages)?),
                 body: Bytes::from(self.frame.body(messages)?),
-                headers: Arc::clone(&self.headers),
+                headers: self.headers(messages)?,
                 wants_json: self.wants_json,
             })
         })
+    }
+
+    fn headers(&self, messages: &[Message<'_>]) -> Result<Arc<HeaderMap>> {
+        let mut headers = self.frame.headers(messages)?;
+        if headers.is_empty() {
+            return Ok(Arc::clone(&self.headers));
+        }
+        for (name, value) in self.headers.iter() {
+            headers.insert(name, value.clone());
+        }
+        Ok(Arc::new(headers))
     }
 
     /// The cache key of the request with these messages: the value of `llm_request_key`.

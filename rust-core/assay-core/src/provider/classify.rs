@@ -41,15 +41,7 @@ impl Failure {
 
     /// The failure that a response of `http_status` with `body` stands for.
     pub fn from_response(http_status: u16, body: &[u8]) -> Self {
-        let error = ErrorBody::read(body);
-        let (status, retryable) = classify(http_status, &error.words());
-        Failure {
-            status,
-            message: error.describe(http_status, body.len()),
-            retry: if retryable { Retry::Backoff } else { Retry::Never },
-            http_status: Some(http_status),
-            retry_after: None,
-        }
+        ErrorBody::read(body).failure(http_status, body.len())
     }
 }
 
@@ -62,6 +54,73 @@ const NO_MONEY: &[&str] = &[
     "credit_balance_too_low",
     "insufficient_credits",
     "billing_error",
+    // Anthropic: the spend limits that an organization has or sets itself.
+    "contract_spend_limit_reached",
+    "enforced_spend_limit_reached",
+    "linked_organization_spend_limit_reached",
+    // Google.
+    "billing_disabled",
+    // Quotas of an account that do not come back within a row's time.
+    "daily_quota_exceeded",
+    "servicequotaexceededexception",
+];
+
+/// Words by which providers say that they do not take the key, under a status that does not say so itself.
+const WRONG_KEY: &[&str] = &[
+    // Anthropic.
+    "authentication_error",
+    "permission_error",
+    "organization_on_hold",
+    // Google.
+    "api_key_invalid",
+    "api_key_service_blocked",
+    "unauthenticated",
+    "permission_denied",
+    // AWS.
+    "accessdeniedexception",
+    "unrecognizedclientexception",
+    "expiredtokenexception",
+    "invalidsignatureexception",
+    "incompletesignatureexception",
+    "missingauthenticationtokenexception",
+];
+
+/// Words for too many requests, under a status that does not say so itself.
+const TOO_MANY: &[&str] = &[
+    "rate_limit_exceeded",
+    "rate_limit_error",
+    "rate_limited",
+    "too_many_requests",
+    "resource_exhausted",
+    "throttlingexception",
+];
+
+/// Words for a server that took too long.
+const TIMED_OUT: &[&str] = &["timeout_error", "deadline_exceeded", "modeltimeoutexception"];
+
+/// Words for a server that fails for now, under a status that says something else.
+const FAILING: &[&str] = &[
+    // AWS answers 424 where the model failed, and 429 where it is being started, which is no limit of ours.
+    "modelerrorexception",
+    "modelstreamerrorexception",
+    "modelnotreadyexception",
+    // Google answers 499.
+    "cancelled",
+];
+
+/// Words for a request that is wrong as it stands, under a success.
+const WRONG_REQUEST: &[&str] = &[
+    "invalid_request_error",
+    "context_length_exceeded",
+    "invalid_prompt",
+    "invalid_image",
+    "not_found_error",
+    "request_too_large",
+    "invalid_argument",
+    "not_found",
+    "failed_precondition",
+    "validationexception",
+    "resourcenotfoundexception",
 ];
 
 /// Words by which providers say that a filter held the prompt back.
@@ -88,31 +147,28 @@ pub fn classify<S: AsRef<str>>(http_status: u16, words: &[S]) -> (Status, bool) 
     match http_status {
         402 => (Status::QuotaExhausted, false),
         400 | 403 | 422 | 200..=299 if said(FILTERED) => (Status::ContentFiltered, false),
+        400 | 401 | 403 | 429 | 200..=299 if said(FAILING) => (Status::ServerError, true),
+        424 | 499 if said(FAILING) => (Status::ServerError, true),
         400 | 401 | 403 | 429 | 200..=299 if said(NO_MONEY) => (Status::QuotaExhausted, false),
         401 | 403 => (Status::AuthFailed, false),
+        400 | 200..=299 if said(WRONG_KEY) => (Status::AuthFailed, false),
         408 => (Status::Timeout, true),
+        500..=599 | 200..=299 if said(TIMED_OUT) => (Status::Timeout, true),
         // The lock timeout of OpenAI, and "too early".
         409 | 425 => (Status::ServerError, true),
         429 => (Status::RateLimited, true),
-        200..=299 if said(&["rate_limit_exceeded", "rate_limit_error", "rate_limited", "too_many_requests"]) => {
-            (Status::RateLimited, true)
-        }
-        200..=299 if said(&["invalid_request_error", "context_length_exceeded", "invalid_prompt", "invalid_image"]) => {
-            (Status::InvalidRequest, false)
-        }
+        400 | 200..=299 if said(TOO_MANY) => (Status::RateLimited, true),
+        200..=299 if said(WRONG_REQUEST) => (Status::InvalidRequest, false),
         // A redirect is a wrong endpoint: keys do not follow it.
         300..=499 => (Status::InvalidRequest, false),
         _ => (Status::ServerError, true),
     }
 }
 
-/// The machine-readable part of an error body. Its `message` is never read: it may quote the prompt or the key.
+/// The machine-readable words of an error body, each with what it is. Its `message` is never shown: it may quote the prompt or
+/// the key.
 #[derive(Debug, Default)]
-pub(super) struct ErrorBody {
-    code: Option<String>,
-    kind: Option<String>,
-    inner: Option<String>,
-}
+pub(super) struct ErrorBody(Vec<(&'static str, String)>);
 
 #[derive(Deserialize)]
 struct Envelope {
@@ -131,29 +187,47 @@ impl ErrorBody {
 
     pub(super) fn from_error(error: &Value) -> Self {
         let inner = error.get("innererror").or_else(|| error.get("inner_error"));
-        ErrorBody {
-            code: error.get("code").and_then(machine_word),
-            kind: error.get("type").and_then(machine_word),
-            inner: inner.and_then(|inner| inner.get("code")).and_then(machine_word),
+        ErrorBody::default()
+            .with("code", error.get("code"))
+            .with("type", error.get("type"))
+            .with("inner code", inner.and_then(|inner| inner.get("code")))
+    }
+
+    /// With `value` too, if it is a machine's word.
+    pub(super) fn with(mut self, what: &'static str, value: Option<&Value>) -> Self {
+        if let Some(word) = value.and_then(machine_word) {
+            self.0.push((what, word));
         }
+        self
     }
 
     /// The words in lower case.
     pub(super) fn words(&self) -> Vec<String> {
-        [&self.code, &self.kind, &self.inner].into_iter().flatten().map(|word| word.to_ascii_lowercase()).collect()
+        self.0.iter().map(|(_, word)| word.to_ascii_lowercase()).collect()
     }
 
     /// An HTTP status that stands in `code`, as gateways write it.
     pub(super) fn http_status(&self) -> Option<u16> {
-        self.code.as_ref()?.parse().ok().filter(|status| (400..600).contains(status))
+        let (_, code) = self.0.iter().find(|(what, _)| *what == "code")?;
+        code.parse().ok().filter(|status| (400..600).contains(status))
+    }
+
+    /// The failure that a response of `http_status` with these words and a body of `length` bytes stands for.
+    pub(super) fn failure(&self, http_status: u16, length: usize) -> Failure {
+        let (status, retryable) = classify(http_status, &self.words());
+        Failure {
+            status,
+            message: self.describe(http_status, length),
+            retry: if retryable { Retry::Backoff } else { Retry::Never },
+            http_status: Some(http_status),
+            retry_after: None,
+        }
     }
 
     pub(super) fn describe(&self, http_status: u16, length: usize) -> String {
         let mut message = format!("HTTP {http_status}");
-        for (name, word) in [("code", &self.code), ("type", &self.kind), ("inner code", &self.inner)] {
-            if let Some(word) = word {
-                message.push_str(&format!(", {name} {word}"));
-            }
+        for (what, word) in &self.0 {
+            message.push_str(&format!(", {what} {word}"));
         }
         message.push_str(&format!(", body of {length} bytes"));
         message

@@ -6,7 +6,11 @@ use std::time::SystemTime;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
+use super::anthropic::Anthropic;
+use super::bedrock::Bedrock;
 use super::classify::Failure;
+use super::gemini::{Gemini, GeminiEmbeddings};
+use super::generic::Generic;
 use super::model::{Model, ProviderKind};
 use super::openai::{AzureOpenAi, OpenAiChat, OpenAiEmbeddings, OpenAiResponses};
 use super::secret::Secret;
@@ -69,6 +73,12 @@ pub trait Format: Send + Sync {
 pub trait Frame: Send + Sync {
     /// The body of the request with these messages. An error is the row's: it becomes `invalid_request`.
     fn body(&self, messages: &[Message<'_>]) -> Result<Vec<u8>>;
+
+    /// Headers that depend on the messages or options; they stand over the model's and below those of `extra_headers`. An
+    /// error is the row's.
+    fn headers(&self, _messages: &[Message<'_>]) -> Result<HeaderMap> {
+        Ok(HeaderMap::new())
+    }
 }
 
 /// Reads the events of one streamed response.
@@ -121,6 +131,14 @@ pub fn format_of(model: &Model, kind: CallKind) -> Result<Arc<dyn Format>> {
         }
         (ProviderKind::AzureOpenAi, CallKind::Embed) => {
             Arc::new(AzureOpenAi::new(model, OpenAiEmbeddings, "/embeddings")?)
+        }
+        (ProviderKind::Anthropic, CallKind::Complete) => Arc::new(Anthropic),
+        (ProviderKind::Gemini, CallKind::Complete) => Arc::new(Gemini),
+        (ProviderKind::Gemini, CallKind::Embed) => Arc::new(GeminiEmbeddings),
+        (ProviderKind::Bedrock, CallKind::Complete) => Arc::new(Bedrock),
+        (ProviderKind::Http, CallKind::Complete) => Arc::new(Generic::new(model)?),
+        (ProviderKind::Anthropic | ProviderKind::Bedrock | ProviderKind::Http, CallKind::Embed) => {
+            return Err(invalid(model, &format!("provider {} has no embeddings", model.provider.name())));
         }
     })
 }

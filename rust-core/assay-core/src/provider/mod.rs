@@ -4,10 +4,17 @@
 //! [`inference`](crate::inference).
 
 mod answer;
+mod anthropic;
+mod aws_credentials;
+mod bedrock;
 mod classify;
 mod connect;
+mod eventstream;
 pub mod format;
+mod gemini;
+mod generic;
 mod http;
+mod json_path;
 pub mod mock;
 mod model;
 mod openai;
@@ -16,7 +23,11 @@ mod price;
 mod rate;
 mod remote;
 mod secret;
+mod sigv4;
 mod sse;
+#[cfg(test)]
+mod testing;
+mod wire;
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,7 +45,7 @@ pub use model::{
 pub use options::{EMBED, FUNCTION, call_options, completion_options, extra_headers, function_of, wants_json};
 pub use price::{Listed, LongPrice, Price, price_of, price_source};
 pub use rate::RateHeaders;
-pub use secret::{KeySource, Secret};
+pub use secret::{AwsEnv, KeySource, Secret};
 
 use crate::completion::Usage;
 use crate::error::Result;

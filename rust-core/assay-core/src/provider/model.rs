@@ -6,10 +6,11 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 
+use super::bedrock;
 use super::connect::{Connection, ProxyChoice, certificates};
 use super::format::format_of;
 use super::price::{Price, listed_for};
-use super::secret::{KeySource, Secret};
+use super::secret::{AwsEnv, KeySource, Secret};
 use crate::error::{Error, ErrorKind, Result, hint};
 use crate::spec::{CallKind, ModelConf};
 
@@ -22,6 +23,14 @@ pub enum ProviderKind {
     OpenAiResponses,
     /// OpenAI's chat completions on Azure.
     AzureOpenAi,
+    /// Anthropic's messages.
+    Anthropic,
+    /// Google's `generateContent`.
+    Gemini,
+    /// Amazon Bedrock's Converse.
+    Bedrock,
+    /// Any service that answers a POST of JSON with JSON.
+    Http,
     /// Answers made in this process.
     Mock,
 }
@@ -82,6 +91,38 @@ pub const PROVIDERS: &[ProviderInfo] = &[
         paths: &["/chat/completions", "/embeddings"],
     },
     ProviderInfo {
+        kind: ProviderKind::Anthropic,
+        name: "anthropic",
+        doc: "Anthropic's messages",
+        endpoint: DefaultEndpoint::Url("https://api.anthropic.com"),
+        key_env: Some("ANTHROPIC_API_KEY"),
+        paths: &["/messages"],
+    },
+    ProviderInfo {
+        kind: ProviderKind::Gemini,
+        name: "gemini",
+        doc: "Google's generateContent",
+        endpoint: DefaultEndpoint::Url("https://generativelanguage.googleapis.com"),
+        key_env: Some("GEMINI_API_KEY"),
+        paths: &["/models", ":generateContent", ":streamGenerateContent"],
+    },
+    ProviderInfo {
+        kind: ProviderKind::Bedrock,
+        name: "bedrock",
+        doc: "Amazon Bedrock's Converse",
+        endpoint: DefaultEndpoint::Url("https://bedrock-runtime.{aws.region}.amazonaws.com"),
+        key_env: None,
+        paths: &["/model", "/converse", "/converse-stream"],
+    },
+    ProviderInfo {
+        kind: ProviderKind::Http,
+        name: "http",
+        doc: "any service that answers a POST of JSON with JSON, by templates and paths",
+        endpoint: DefaultEndpoint::Required,
+        key_env: None,
+        paths: &[],
+    },
+    ProviderInfo {
         kind: ProviderKind::Mock,
         name: "mock",
         doc: "answers made in the process",
@@ -138,9 +179,9 @@ pub const SETTINGS: &[Setting] = &[
     setting("model", "", "The model as the provider names it."),
     setting(
         "apiVersion",
-        "",
+        "2023-06-01 for anthropic, v1beta for gemini",
         "The version of the API. azure_openai: a date, for paths with deployments; openai: the api-version of an endpoint that \
-         needs one, whose key then goes into the header api-key.",
+         needs one, whose key then goes into the header api-key; anthropic: the header anthropic-version; gemini: v1 or v1beta.",
     ),
     setting(
         "apiKeyEnv",
@@ -210,11 +251,20 @@ pub const SETTINGS: &[Setting] = &[
         "the table's, else price.output",
         "US dollars for a million tokens of reasoning, which are part of the output.",
     ),
-    setting("headers.<Name>", "", "A header to send with every request."),
+    setting(
+        "headers.<Name>",
+        "",
+        "A header to send with every request; http takes Jinja in its value, over what http.body has.",
+    ),
     keyed(of(AZURE, setting("deployment", "model", "azure_openai: the name of the deployment."))),
     of(
-        AZURE,
-        setting("auth", "api-key", "azure_openai: api-key, or bearer where the key is a token of Microsoft Entra ID."),
+        WITH_AUTH,
+        setting(
+            "auth",
+            "api-key, x-api-key, x-goog-api-key",
+            "The header of the key: the default, which is azure_openai's, anthropic's and gemini's own, or bearer for \
+             Authorization: Bearer, which tokens of OAuth need.",
+        ),
     ),
     keyed(of(
         RESPONSES,
@@ -233,6 +283,67 @@ pub const SETTINGS: &[Setting] = &[
              then taken out of the text.",
         ),
     )),
+    of(BEDROCK, setting("aws.region", "", "bedrock only, required: the region, for instance us-east-1.")),
+    of(
+        BEDROCK,
+        setting("aws.profile", "default", "bedrock only: the profile of an apiKeyFile that is a credentials file."),
+    ),
+    of(
+        BEDROCK,
+        setting(
+            "aws.accessKeyIdEnv",
+            "AWS_ACCESS_KEY_ID",
+            "bedrock only: the environment variable of the access key id.",
+        ),
+    ),
+    of(
+        BEDROCK,
+        setting(
+            "aws.secretAccessKeyEnv",
+            "AWS_SECRET_ACCESS_KEY",
+            "bedrock only: the environment variable of the secret access key.",
+        ),
+    ),
+    of(
+        BEDROCK,
+        setting(
+            "aws.sessionTokenEnv",
+            "AWS_SESSION_TOKEN",
+            "bedrock only: the environment variable of the session token.",
+        ),
+    ),
+    of(
+        HTTP,
+        keyed(setting(
+            "http.body",
+            "",
+            "http only, required: the request, a Jinja template over prompt, system, messages, model and options that \
+             renders to JSON.",
+        )),
+    ),
+    of(
+        HTTP,
+        keyed(setting(
+            "http.answerPath",
+            "",
+            "http only, required: the JSON path of the answer, for instance $.answer.",
+        )),
+    ),
+    of(HTTP, keyed(setting("http.errorPath", "", "http only: the JSON path of an error; a value there is a failure."))),
+    of(
+        HTTP,
+        keyed(setting("http.finishReasonPath", "", "http only: the JSON path of the word for why the answer ends.")),
+    ),
+    of(HTTP, setting("http.inputTokensPath", "", "http only: the JSON path of the count of input tokens.")),
+    of(HTTP, setting("http.outputTokensPath", "", "http only: the JSON path of the count of output tokens.")),
+    of(
+        HTTP,
+        setting(
+            "http.authHeader",
+            "Authorization: Bearer {key}",
+            "http only: the header of the key, with {key} in its place.",
+        ),
+    ),
     of(
         MOCK,
         setting(
@@ -245,6 +356,9 @@ pub const SETTINGS: &[Setting] = &[
     of(MOCK, setting("mock.errorRate", "0", "mock only: the share of requests, chosen by their keys, that fail.")),
 ];
 
+const WITH_AUTH: &[ProviderKind] = &[ProviderKind::AzureOpenAi, ProviderKind::Anthropic, ProviderKind::Gemini];
+const BEDROCK: &[ProviderKind] = &[ProviderKind::Bedrock];
+const HTTP: &[ProviderKind] = &[ProviderKind::Http];
 const MOCK: &[ProviderKind] = &[ProviderKind::Mock];
 const AZURE: &[ProviderKind] = &[ProviderKind::AzureOpenAi];
 const RESPONSES: &[ProviderKind] = &[ProviderKind::OpenAiResponses];
@@ -356,6 +470,19 @@ pub fn check_model(conf: &ModelConf, kind: CallKind, executor_env: &[String]) ->
         certificates(file).map_err(|e| e.context(format!("model '{}'", conf.name)))?;
     }
     model.key.check(executor_env).map_err(|e| e.context(format!("model '{}'", conf.name)))
+}
+
+/// Settings of the names of the environment variables of AWS credentials, with AWS's own names.
+const AWS_ENV: [(&str, &str); 3] = [
+    ("aws.accessKeyIdEnv", "AWS_ACCESS_KEY_ID"),
+    ("aws.secretAccessKeyEnv", "AWS_SECRET_ACCESS_KEY"),
+    ("aws.sessionTokenEnv", "AWS_SESSION_TOKEN"),
+];
+const BEDROCK_KEY_ENV: &str = "AWS_BEARER_TOKEN_BEDROCK";
+
+/// Whether `endpoint` is `url` or lies below it, on the same server.
+fn is_below(endpoint: &str, url: &str) -> bool {
+    endpoint.strip_prefix(url).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 struct Reader<'a> {
@@ -529,8 +656,15 @@ impl Reader<'_> {
     }
 
     fn endpoint(&self, info: &ProviderInfo) -> Result<String> {
+        let regional;
         let text = match (self.text("endpoint"), info.endpoint) {
+            // The whole URL, not a base: a slash at its end counts.
+            (Some(text), _) if info.kind == ProviderKind::Http => text,
             (Some(text), _) => text.trim_end_matches('/'),
+            (None, DefaultEndpoint::Url(_)) if info.kind == ProviderKind::Bedrock => {
+                regional = bedrock::endpoint(self.required("aws.region")?);
+                &regional
+            }
             (None, DefaultEndpoint::Url(url)) => url,
             (None, DefaultEndpoint::None) => return Ok(String::new()),
             (None, DefaultEndpoint::Required) => {
@@ -561,23 +695,49 @@ impl Reader<'_> {
             .into_iter()
             .filter(|key| self.conf.contains_key(*key))
             .collect();
+        let names = AWS_ENV.iter().find(|(key, _)| self.conf.contains_key(*key));
         match given[..] {
+            [] if info.kind == ProviderKind::Bedrock => self.aws_env(names.is_none()),
+            [first, ..] if names.is_some() => {
+                Err(self
+                    .invalid(names.map_or("", |(key, _)| key), &format!("stands beside '{first}'; give one of them")))
+            }
             // Without a word from the user, OpenAI's key goes to OpenAI only.
             [] => Ok(match (info.key_env, info.endpoint) {
                 (Some(name), DefaultEndpoint::Required) => KeySource::Env(name.to_string()),
-                (Some(name), DefaultEndpoint::Url(url)) if url == endpoint => KeySource::Env(name.to_string()),
+                (Some(name), DefaultEndpoint::Url(url)) if is_below(endpoint, url) => KeySource::Env(name.to_string()),
                 _ => KeySource::None,
             }),
-            ["apiKeyEnv"] => match self.required("apiKeyEnv")? {
-                name if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => {
-                    Ok(KeySource::Env(name.to_string()))
-                }
-                _ => Err(self.invalid("apiKeyEnv", "must be the name of an environment variable, not the key itself")),
-            },
+            ["apiKeyEnv"] => self.env_name("apiKeyEnv", "").map(KeySource::Env),
             ["apiKeyFile"] => Ok(KeySource::File(self.required("apiKeyFile")?.into())),
             ["apiKeySecret"] => Ok(KeySource::Value(Secret::new(self.required("apiKeySecret")?))),
             _ => Err(self.invalid(given[1], &format!("stands beside '{}'; give one of them", given[0]))),
         }
+    }
+
+    /// The name of an environment variable.
+    fn env_name(&self, key: &str, default: &str) -> Result<String> {
+        let name = if self.conf.contains_key(key) { self.required(key)? } else { default };
+        match name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            true => Ok(name.to_string()),
+            false => Err(self.invalid(key, "must be the name of an environment variable, not the key itself")),
+        }
+    }
+
+    /// The environment variables of AWS credentials. A signature gives nothing away, so it may go to any endpoint; an API key
+    /// goes to AWS only, and not where the user has named other variables.
+    fn aws_env(&self, are_default: bool) -> Result<KeySource> {
+        if self.conf.contains_key("aws.profile") {
+            return Err(self.invalid("aws.profile", "is for a credentials file; name it with apiKeyFile"));
+        }
+        let [access_key_id, secret_access_key, session_token] = AWS_ENV.map(|(key, name)| self.env_name(key, name));
+        let api_key = (are_default && self.text("endpoint").is_none()).then(|| BEDROCK_KEY_ENV.to_string());
+        Ok(KeySource::Aws(AwsEnv {
+            api_key,
+            access_key_id: access_key_id?,
+            secret_access_key: secret_access_key?,
+            session_token: session_token?,
+        }))
     }
 
     fn headers(&self) -> Result<Vec<(String, Secret)>> {

@@ -94,7 +94,8 @@ impl Remote {
         let mut failure = self.format.error(reply.status, &reply.headers, &body);
         let asked = http::retry_after(&reply.headers, now).or(failure.retry_after);
         failure.retry_after = asked.or_else(|| if failure.status == Status::RateLimited { rate.wait() } else { None });
-        if reply.status == 401 && self.key_was_replaced(key.as_ref()) {
+        // AWS answers 403 for credentials that have expired.
+        if failure.status == Status::AuthFailed && self.key_was_replaced(key.as_ref()) {
             failure.retry = Retry::NewKey;
         }
         Attempt { rate, ..Attempt::failed(failure) }

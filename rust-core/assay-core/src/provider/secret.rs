@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::aws_credentials;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Text that is never shown.
@@ -43,6 +44,45 @@ pub enum KeySource {
     File(PathBuf),
     /// The configuration itself.
     Value(Secret),
+    /// The environment variables of AWS credentials.
+    Aws(AwsEnv),
+}
+
+/// The names of the environment variables of AWS credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsEnv {
+    /// Of a Bedrock API key, which goes before the others; `None` where the endpoint may not get one.
+    pub api_key: Option<String>,
+    /// Of the access key id.
+    pub access_key_id: String,
+    /// Of the secret access key.
+    pub secret_access_key: String,
+    /// Of the session token, which temporary credentials have.
+    pub session_token: String,
+}
+
+impl AwsEnv {
+    fn resolve(&self) -> Result<Secret> {
+        if let Some(key) = self.api_key.as_deref().and_then(env) {
+            return Ok(Secret::new(key));
+        }
+        match (env(&self.access_key_id), env(&self.secret_access_key)) {
+            (Some(id), Some(secret)) => Ok(aws_credentials::to_json(&id, &secret, env(&self.session_token).as_deref())),
+            (None, _) => Err(missing_env(&self.access_key_id)),
+            (_, None) => Err(missing_env(&self.secret_access_key)),
+        }
+    }
+
+    /// Whether executors that have the variables `executor_env` can resolve them.
+    fn is_in(&self, executor_env: &[String]) -> bool {
+        let has = |name: &String| executor_env.contains(name);
+        self.api_key.as_ref().is_some_and(has) || (has(&self.access_key_id) && has(&self.secret_access_key))
+    }
+}
+
+/// The text of the environment variable `name`, unless it is blank.
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok().map(|text| text.trim().to_string()).filter(|text| !text.is_empty())
 }
 
 impl KeySource {
@@ -51,10 +91,8 @@ impl KeySource {
         match self {
             KeySource::None => Ok(None),
             KeySource::Value(secret) => Ok(Some(secret.clone())),
-            KeySource::Env(name) => match std::env::var(name) {
-                Ok(text) if !text.trim().is_empty() => Ok(Some(Secret::new(text.trim()))),
-                _ => Err(missing_env(name)),
-            },
+            KeySource::Env(name) => env(name).map(|text| Some(Secret::new(text))).ok_or_else(|| missing_env(name)),
+            KeySource::Aws(names) => names.resolve().map(Some),
             KeySource::File(path) => read(path).map(Some),
         }
     }
@@ -64,6 +102,7 @@ impl KeySource {
     pub fn check(&self, executor_env: &[String]) -> Result<()> {
         match self {
             KeySource::Env(name) if executor_env.contains(name) => Ok(()),
+            KeySource::Aws(names) if names.is_in(executor_env) => Ok(()),
             _ => self.resolve().map(|_| ()),
         }
     }
