@@ -357,6 +357,8 @@ def _setting(node: Node, name: str, kind: str) -> Any:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind == "str" and not isinstance(value, str):
         node.fail(f"'{name}' must be text, not {_kind(value)}")
+    if kind == "bool" and not isinstance(value, bool):
+        node.fail(f"'{name}' must be true or false, not {_kind(value)}")
     if kind == "int" and not (is_number and isinstance(value, int)):
         node.fail(f"'{name}' must be a whole number, not {_kind(value)}")
     if kind == "float" and not is_number:

@@ -136,17 +136,31 @@ def add_model(
     model: str,
     endpoint: str | None = None,
     api_version: str | None = None,
+    deployment: str | None = None,
+    auth: str | None = None,
     api_key_env: str | None = None,
     api_key_file: str | None = None,
     api_key: str | None = None,
+    stream: bool | None = None,
+    reasoning_summary: str | None = None,
+    reasoning_tags: str | None = None,
     max_concurrency: int | None = None,
     timeout_ms: int | None = None,
+    idle_timeout_ms: int | None = None,
     connect_timeout_ms: int | None = None,
     row_timeout_ms: int | None = None,
     max_retries: int | None = None,
+    proxy: str | None = None,
+    ca_file: str | None = None,
+    http2: bool | None = None,
+    deduplicate: bool | None = None,
+    context_window: int | None = None,
+    price_table: str | None = None,
     price_input: float | None = None,
     price_output: float | None = None,
     price_cached_input: float | None = None,
+    price_cache_write: float | None = None,
+    price_reasoning: float | None = None,
     headers: Mapping[str, str] | None = None,
     mock_reply: str | None = None,
     mock_latency_ms: int | None = None,
@@ -159,21 +173,38 @@ def add_model(
     Args:
         spark: The session.
         name: The name for queries: letters, digits, ``_`` and ``-``.
-        provider: The wire format: ``openai`` (chat completions, which most servers speak) or ``mock``.
+        provider: The wire format, one of those in docs/providers.md: ``openai`` (chat completions, which most servers
+            speak), ``openai_responses``, ``azure_openai``, ..., or ``mock``.
         model: The model as the provider names it.
         endpoint: The base URL, for instance ``https://api.openai.com/v1``; the provider's own by default.
-        api_version: The API version of an Azure endpoint.
+        api_version: The version of the API, for Azure.
+        deployment: ``azure_openai`` only: the name of the deployment; ``model`` by default.
+        auth: ``azure_openai`` only: ``api-key``, or ``bearer`` where the key is a token of Microsoft Entra ID.
         api_key_env: The environment variable that holds the key, on the executors.
         api_key_file: The file that holds the key, on the executors.
         api_key: The key itself. Spark redacts it; a file or a variable is safer.
+        stream: Whether answers are streamed, which gives the time to the first token.
+        reasoning_summary: ``openai_responses`` only: the summary of the reasoning to ask for: ``auto``, ``concise`` or
+            ``detailed``.
+        reasoning_tags: The tag between which a model writes its reasoning at the head of an answer, for instance
+            ``think``: the reasoning is then taken out of the text.
         max_concurrency: How many requests one executor has open at once.
         timeout_ms: How long one attempt may take.
+        idle_timeout_ms: How long an answer that has begun may bring nothing before it is cut.
         connect_timeout_ms: How long opening a connection may take.
         row_timeout_ms: How long one row may take with all its attempts.
         max_retries: How often a failed attempt is repeated.
+        proxy: The URL of the proxy to go through, or ``none``; that of the executors' environment by default.
+        ca_file: A file of certificates as PEM that are trusted besides the usual ones.
+        http2: Whether HTTP/2 is used where the server offers it.
+        deduplicate: Whether equal requests that are under way in one executor make one call (the default).
+        context_window: The most tokens of a prompt: a longer one is not sent.
+        price_table: Which prices of the built-in table hold: ``auto``, ``true``, ``false`` or an entry of it.
         price_input: US dollars for a million input tokens.
         price_output: US dollars for a million output tokens.
         price_cached_input: US dollars for a million input tokens that the provider had cached.
+        price_cache_write: US dollars for a million input tokens that the provider wrote to its cache.
+        price_reasoning: US dollars for a million tokens of reasoning.
         headers: Headers to send with every request.
         mock_reply: ``mock`` only: the answer, a Jinja template over the prompt.
         mock_latency_ms: ``mock`` only: how long an answer takes.
@@ -197,26 +228,41 @@ def add_model(
         "provider": provider,
         "model": model,
         "endpoint": endpoint,
-        "apiVersion": api_version,
-        "apiKeyEnv": api_key_env,
-        "apiKeyFile": api_key_file,
-        "apiKeySecret": api_key,
-        "maxConcurrency": max_concurrency,
-        "timeoutMs": timeout_ms,
-        "connectTimeoutMs": connect_timeout_ms,
-        "rowTimeoutMs": row_timeout_ms,
-        "maxRetries": max_retries,
-        "price.input": price_input,
-        "price.output": price_output,
-        "price.cachedInput": price_cached_input,
-        "mock.reply": mock_reply,
-        "mock.latencyMs": mock_latency_ms,
-        "mock.errorRate": mock_error_rate,
-        **{f"headers.{header}": value for header, value in (headers or {}).items()},
+        "api_version": api_version,
+        "deployment": deployment,
+        "auth": auth,
+        "api_key_env": api_key_env,
+        "api_key_file": api_key_file,
+        "stream": stream,
+        "reasoning_summary": reasoning_summary,
+        "reasoning_tags": reasoning_tags,
+        "max_concurrency": max_concurrency,
+        "timeout_ms": timeout_ms,
+        "idle_timeout_ms": idle_timeout_ms,
+        "connect_timeout_ms": connect_timeout_ms,
+        "row_timeout_ms": row_timeout_ms,
+        "max_retries": max_retries,
+        "proxy": proxy,
+        "ca_file": ca_file,
+        "http2": http2,
+        "deduplicate": deduplicate,
+        "context_window": context_window,
+        "price_table": price_table,
+        "price_input": price_input,
+        "price_output": price_output,
+        "price_cached_input": price_cached_input,
+        "price_cache_write": price_cache_write,
+        "price_reasoning": price_reasoning,
+        "mock_reply": mock_reply,
+        "mock_latency_ms": mock_latency_ms,
+        "mock_error_rate": mock_error_rate,
     }
+    configured = {_conf_key(key): value for key, value in settings.items()}
+    configured["apiKeySecret"] = api_key
+    configured.update({f"headers.{header}": value for header, value in (headers or {}).items()})
     prefix = f"spark.assay.model.{name}."
     before = {key: value for key, value in spark.conf.getAll.items() if key.startswith(prefix)}
-    after = {prefix + key: _conf_text(value) for key, value in settings.items() if value is not None}
+    after = {prefix + key: _conf_text(value) for key, value in configured.items() if value is not None}
     _replace_conf(spark, before, after)
     try:
         # Planning reads and checks the settings; nothing is called.
@@ -231,6 +277,14 @@ def _replace_conf(spark: SparkSession, old: Mapping[str, str], new: Mapping[str,
         spark.conf.unset(key)
     for key, value in new.items():
         spark.conf.set(key, value)
+
+
+def _conf_key(setting: str) -> str:
+    """``api_key_env`` is ``apiKeyEnv``, ``price_cached_input`` is ``price.cachedInput``."""
+    first, *rest = setting.split("_")
+    if first in ("price", "mock"):
+        return f"{first}.{_conf_key('_'.join(rest))}"
+    return first + "".join(part.capitalize() for part in rest)
 
 
 def _conf_text(value: object) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_assay import ConfigError, Metric, config
+from spark_assay import ConfigError, Metric, config, session
 
 GOOD = """\
 title: Capitals
@@ -153,6 +153,15 @@ def test_mistakes_in_overrides(tmp_path: Path, override: str, says: str) -> None
     file.write_text(GOOD)
     with pytest.raises(ConfigError, match=re.escape(says)):
         config.load(file, [override])
+
+
+def test_settings_of_models_are_those_of_the_engine() -> None:
+    """docs/configuration.md is written from the engine's table."""
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    models = page.split("## Models", 1)[1]
+    engine = set(re.findall(r"^\| `([^`]+)`", models, flags=re.MULTILINE))
+    python = {session._conf_key(name) for name in config.model_settings()}
+    assert engine - {"apiKeySecret", "headers.<Name>"} == python - {"headers"}
 
 
 def test_settings_of_models_are_those_of_add_model() -> None:

@@ -15,6 +15,7 @@ import pytest
 import test_counterparts
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
+from support.testkit import Testkit
 from test_counterparts import LLMock, said
 
 # Fixtures of that file, which pytest finds by their names.
@@ -188,3 +189,43 @@ def test_embeddings(spark: SparkSession, llmock: LLMock, configure: Configure) -
             assert len(row.request_key) == 64
     assert len({tuple(row.embedding) for row in rows if row.embedding}) == 29
     assert len(llmock.requests()) == 33
+
+
+@pytest.mark.parametrize(
+    ("provider", "settings"),
+    [
+        ("azure_openai", {"api_version": "2024-10-21", "deployment": "prod-1"}),
+        ("azure_openai", {"auth": "bearer", "stream": "true"}),
+        ("openai_responses", {"stream": "true"}),
+    ],
+)
+def test_formats_of_the_test_server(
+    spark: SparkSession, testkit: Testkit, configure: Configure, provider: str, settings: dict[str, Any]
+) -> None:
+    endpoint = testkit.root if provider == "azure_openai" else testkit.url
+    configure("llmock", endpoint, provider=provider, max_retries=8, **settings)
+    faults = ["503", "429", "500", "502html", "reset", "truncated", "malformed", "error200"]
+    if "stream" in settings:
+        faults.append("stream-error")
+    with testkit.counting() as calls:
+        testkit.faults(retry_after_ms=50, next=[{"fault": fault} for fault in faults])
+        rows = ask(prompts(spark, 20))
+    assert collections.Counter(row.status for row in rows) == {"ok": 20}
+    assert calls.requests == sum(row.attempts for row in rows) == 20 + len(faults)
+    assert all(row.output_tokens > 0 for row in rows)
+
+
+@pytest.mark.parametrize("provider", ["openai", "azure_openai"])
+def test_embeddings_of_the_test_server(
+    spark: SparkSession, testkit: Testkit, configure: Configure, provider: str
+) -> None:
+    azure = {"endpoint": testkit.root, "api_version": "2024-10-21"}
+    settings = azure if provider == "azure_openai" else {"endpoint": testkit.url}
+    configure("llmock", provider=provider, **settings)
+    call = F.call_function("llm_embed", F.lit("llmock"), F.col("prompt"), F.lit('{"dimensions": 12}'))
+    with testkit.counting() as calls:
+        rows = prompts(spark, 25).select(call.alias("e")).select("e.*").collect()
+    assert [row.status for row in rows] == ["ok"] * 25
+    assert all(len(row.embedding) == 12 for row in rows)
+    assert len({tuple(row.embedding) for row in rows}) == 25
+    assert calls.requests == 25

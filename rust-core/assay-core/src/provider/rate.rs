@@ -74,7 +74,8 @@ impl RateHeaders {
     }
 
     /// How long to wait after a 429 that names no time itself: until the reset of the limits of which nothing is left, the
-    /// longest of them, or the longest reset there is where no limit says that it is used up.
+    /// longest of them; else of those that do not say what is left. A limit with something left says only when all of it is
+    /// back, which may be long after enough is.
     pub fn wait(&self) -> Option<Duration> {
         let limits = [
             (self.remaining_requests, self.reset_requests),
@@ -82,9 +83,10 @@ impl RateHeaders {
             (self.remaining_input_tokens, self.reset_input_tokens),
             (self.remaining_output_tokens, self.reset_output_tokens),
         ];
-        let used_up =
-            limits.iter().filter(|(remaining, _)| *remaining == Some(0)).filter_map(|(_, reset)| *reset).max();
-        used_up.or_else(|| limits.iter().filter_map(|(_, reset)| *reset).max())
+        let longest = |left: Option<u64>| {
+            limits.iter().filter(|(remaining, _)| *remaining == left).filter_map(|(_, reset)| *reset).max()
+        };
+        longest(Some(0)).or_else(|| longest(None))
     }
 }
 
@@ -238,11 +240,13 @@ mod tests {
     }
 
     #[test]
-    fn no_limit_used_up_waits_for_the_longest() {
+    fn no_limit_that_says_it_is_used_up() {
         assert_eq!(read(&[]), RateHeaders::default());
         assert_eq!(read(&[]).wait(), None);
         let rate = read(&[("x-ratelimit-reset-requests", "20ms"), ("x-ratelimit-reset-tokens", "2s")]);
         assert_eq!(rate.wait(), Some(Duration::from_secs(2)));
+        let rate = read(&[("x-ratelimit-remaining-tokens", "90"), ("x-ratelimit-reset-tokens", "6m0s")]);
+        assert_eq!(rate.wait(), None, "enough tokens may be back long before all are");
     }
 
     #[test]
