@@ -162,6 +162,18 @@ def add_model(
     price_cache_write: float | None = None,
     price_reasoning: float | None = None,
     headers: Mapping[str, str] | None = None,
+    aws_region: str | None = None,
+    aws_profile: str | None = None,
+    aws_access_key_id_env: str | None = None,
+    aws_secret_access_key_env: str | None = None,
+    aws_session_token_env: str | None = None,
+    http_body: str | None = None,
+    http_answer_path: str | None = None,
+    http_error_path: str | None = None,
+    http_finish_reason_path: str | None = None,
+    http_input_tokens_path: str | None = None,
+    http_output_tokens_path: str | None = None,
+    http_auth_header: str | None = None,
     mock_reply: str | None = None,
     mock_latency_ms: int | None = None,
     mock_error_rate: float | None = None,
@@ -174,12 +186,12 @@ def add_model(
         spark: The session.
         name: The name for queries: letters, digits, ``_`` and ``-``.
         provider: The wire format, one of those in docs/providers.md: ``openai`` (chat completions, which most servers
-            speak), ``openai_responses``, ``azure_openai``, ..., or ``mock``.
+            speak), ``openai_responses``, ``azure_openai``, ``anthropic``, ``gemini``, ``bedrock``, ``http``, ``mock``.
         model: The model as the provider names it.
         endpoint: The base URL, for instance ``https://api.openai.com/v1``; the provider's own by default.
-        api_version: The version of the API, for Azure.
+        api_version: The version of the API, for ``azure_openai``, ``anthropic`` and ``gemini``.
         deployment: ``azure_openai`` only: the name of the deployment; ``model`` by default.
-        auth: ``azure_openai`` only: ``api-key``, or ``bearer`` where the key is a token of Microsoft Entra ID.
+        auth: ``azure_openai``, ``anthropic`` and ``gemini``: ``bearer`` sends the key as a bearer token.
         api_key_env: The environment variable that holds the key, on the executors.
         api_key_file: The file that holds the key, on the executors.
         api_key: The key itself. Spark redacts it; a file or a variable is safer.
@@ -206,6 +218,18 @@ def add_model(
         price_cache_write: US dollars for a million input tokens that the provider wrote to its cache.
         price_reasoning: US dollars for a million tokens of reasoning.
         headers: Headers to send with every request.
+        aws_region: ``bedrock`` only, needed: the region, for instance ``us-east-1``.
+        aws_profile: ``bedrock`` only: the profile of an ``api_key_file`` that is a credentials file.
+        aws_access_key_id_env: ``bedrock`` only: the environment variable of the access key id.
+        aws_secret_access_key_env: ``bedrock`` only: the environment variable of the secret access key.
+        aws_session_token_env: ``bedrock`` only: the environment variable of the session token.
+        http_body: ``http`` only, needed: the request, a Jinja template that renders to JSON.
+        http_answer_path: ``http`` only, needed: the JSON path of the answer, for instance ``$.answer``.
+        http_error_path: ``http`` only: the JSON path of an error; a value there is a failure.
+        http_finish_reason_path: ``http`` only: the JSON path of the word for why the answer ends.
+        http_input_tokens_path: ``http`` only: the JSON path of the count of input tokens.
+        http_output_tokens_path: ``http`` only: the JSON path of the count of output tokens.
+        http_auth_header: ``http`` only: the header of the key, with ``{key}`` in its place.
         mock_reply: ``mock`` only: the answer, a Jinja template over the prompt.
         mock_latency_ms: ``mock`` only: how long an answer takes.
         mock_error_rate: ``mock`` only: the share of requests that fail, from 0 to 1.
@@ -253,6 +277,18 @@ def add_model(
         "price_cached_input": price_cached_input,
         "price_cache_write": price_cache_write,
         "price_reasoning": price_reasoning,
+        "aws_region": aws_region,
+        "aws_profile": aws_profile,
+        "aws_access_key_id_env": aws_access_key_id_env,
+        "aws_secret_access_key_env": aws_secret_access_key_env,
+        "aws_session_token_env": aws_session_token_env,
+        "http_body": http_body,
+        "http_answer_path": http_answer_path,
+        "http_error_path": http_error_path,
+        "http_finish_reason_path": http_finish_reason_path,
+        "http_input_tokens_path": http_input_tokens_path,
+        "http_output_tokens_path": http_output_tokens_path,
+        "http_auth_header": http_auth_header,
         "mock_reply": mock_reply,
         "mock_latency_ms": mock_latency_ms,
         "mock_error_rate": mock_error_rate,
@@ -282,7 +318,7 @@ def _replace_conf(spark: SparkSession, old: Mapping[str, str], new: Mapping[str,
 def _conf_key(setting: str) -> str:
     """``api_key_env`` is ``apiKeyEnv``, ``price_cached_input`` is ``price.cachedInput``."""
     first, *rest = setting.split("_")
-    if first in ("price", "mock"):
+    if first in ("aws", "http", "mock", "price"):
         return f"{first}.{_conf_key('_'.join(rest))}"
     return first + "".join(part.capitalize() for part in rest)
 

@@ -40,7 +40,7 @@ object GeneratedDocs {
          |SELECT ${e.example._1};
          |-- ${e.example._2}
          |```
-         |$table""".stripMargin
+         |${margin(table)}""".stripMargin
     }
     s"""# Functions
        |
@@ -49,7 +49,7 @@ object GeneratedDocs {
        |text (`'{"seed": 7}'`); in Python and Scala they are keywords. An unknown name or a value of the wrong type is an error
        |at planning that names the nearest option.
        |
-       |${parts.mkString("\n")}""".stripMargin
+       |${margin(parts.mkString("\n"))}""".stripMargin
   }
 
   private def configuration: String = {
@@ -67,7 +67,7 @@ object GeneratedDocs {
        |
        || key | default | unit | meaning |
        ||---|---|---|---|
-       |${settings.mkString("\n")}
+       |${margin(settings.mkString("\n"))}
        |
        |## Models
        |
@@ -76,7 +76,7 @@ object GeneratedDocs {
        |
        || key | default | meaning |
        ||---|---|---|
-       |${models.mkString("\n")}
+       |${margin(models.mkString("\n"))}
        |""".stripMargin
   }
 
@@ -94,10 +94,12 @@ object GeneratedDocs {
        |
        || condition | SQLSTATE | meaning |
        ||---|---|---|
-       |${rows.mkString("\n")}
+       |${margin(rows.mkString("\n"))}
        |""".stripMargin
   }
 
+  /** Text whose lines keep their own bars under stripMargin. */
+  private def margin(text: String) = text.replace("\n", "\n|")
   private def code(text: String) = if (text.isEmpty) "" else s"`$text`"
   private def cell(node: JsonNode, field: String) = escape(node.get(field).asText)
   private def escape(text: String) = text.replace("|", "\\|")
