@@ -188,7 +188,11 @@ pub const SETTINGS: &[Setting] = &[
         "the provider's own (docs/providers.md) at its own endpoint, else none",
         "The environment variable of the key.",
     ),
-    setting("apiKeyFile", "", "The file of the key, on every executor; read again when the server answers 401."),
+    setting(
+        "apiKeyFile",
+        "",
+        "The file of the key, on every executor; read again when the server does not take the key.",
+    ),
     setting("apiKeySecret", "", "The key itself; Spark redacts it in its UI and logs."),
     setting("stream", "false", "Whether answers are streamed, which gives the time to the first token (ttft_ms)."),
     setting("maxConcurrency", "64", "How many requests an executor process has open at once."),

@@ -40,7 +40,7 @@ pub enum KeySource {
     None,
     /// An environment variable.
     Env(String),
-    /// A file, read again when the server answers 401.
+    /// A file, read again when the server does not take the key.
     File(PathBuf),
     /// The configuration itself.
     Value(Secret),
