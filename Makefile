@@ -1,9 +1,9 @@
 # Every habit of the project; `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint bench soak docs wheel format clean
+.PHONY: help build demo test counterparts lint bench soak docs wheel format clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 build: ## Build the native library, the jar and the test server
 	scripts/build
@@ -13,6 +13,9 @@ demo: ## Build all and run the main job
 
 test: ## Build all and run every test
 	scripts/test
+
+counterparts: ## Run the core against servers of others
+	scripts/counterparts
 
 lint: ## Run formatters and linters of the three languages
 	scripts/test lint

@@ -1,7 +1,7 @@
 //! A model's configuration, typed and checked.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -468,12 +468,18 @@ pub fn check_model(conf: &ModelConf, kind: CallKind, executor_env: &[String]) ->
         return super::mock::Mock::new(&model).map(|_| ());
     }
     let format = format_of(&model, kind)?;
-    format.url(&model, model.stream)?;
-    format.headers(&model)?;
+    let url = format.url(&model, model.stream)?;
+    let mut headers = format.headers(&model)?;
     if let Some(file) = &model.connection.ca_file {
         certificates(file).map_err(|e| e.context(format!("model '{}'", conf.name)))?;
     }
-    model.key.check(executor_env).map_err(|e| e.context(format!("model '{}'", conf.name)))
+    model.key.check(executor_env).map_err(|e| e.context(format!("model '{}'", conf.name)))?;
+    // A key that cannot be sent. The variables of executors may hold another one.
+    if let KeySource::File(_) | KeySource::Value(_) = model.key {
+        let key = model.key.resolve().map_err(|e| e.context(format!("model '{}'", conf.name)))?;
+        format.sign(&model, key.as_ref(), &url, &mut headers, b"", SystemTime::now())?;
+    }
+    Ok(())
 }
 
 /// Settings of the names of the environment variables of AWS credentials, with AWS's own names.
@@ -865,6 +871,15 @@ mod tests {
         let e = check_model(&conf(&[("apiKeyFile", "/no/such/file")]), CallKind::Complete, &[]).unwrap_err();
         assert_eq!(e.kind(), ErrorKind::MissingKey);
         assert!(check_model(&conf(&[("apiKeySecret", "k")]), CallKind::Complete, &[]).is_ok());
+        let e = check_model(&conf(&[("apiKeySecret", "sk-zz\u{7f}")]), CallKind::Complete, &[]).unwrap_err();
+        assert!(e.message().contains("a header cannot hold") && !e.message().contains("sk-zz"), "{e}");
+        let aws =
+            [("provider", "bedrock"), ("aws.region", "us-east-1"), ("endpoint", "http://h"), ("apiKeySecret", "{}")];
+        let e = check_model(&conf(&aws), CallKind::Complete, &[]).unwrap_err();
+        assert_eq!(
+            (e.kind(), e.message()),
+            (ErrorKind::MissingKey, "model 'm': the AWS credentials have no access key id")
+        );
         assert!(check_model(&conf(&[]), CallKind::Complete, &[]).is_ok());
         assert!(
             check_model(
