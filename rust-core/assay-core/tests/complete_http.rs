@@ -186,7 +186,7 @@ fn retry_after_is_kept_to_in_each_of_its_forms() {
 fn a_stalled_answer_is_cut_by_the_timeout() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"choices\"";
     for act in [Act::SayAndStall(String::new()), Act::SayAndStall(head.into())] {
-        let (row, _) = one(vec![act], &[("timeoutMs", "100"), ("maxRetries", "0")]);
+        let (row, _) = one(vec![act], &[("timeoutMs", "100"), ("idleTimeoutMs", "5000"), ("maxRetries", "0")]);
         assert_eq!(text(&row, "status").as_deref(), Some("timeout"));
         assert_eq!(error_text(&row, "message").as_deref(), Some("no whole answer within 100 ms"));
     }
