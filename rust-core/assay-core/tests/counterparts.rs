@@ -15,7 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray, StructArray};
-use assay_core::spec::ModelConf;
+use assay_core::spec::{CallKind, ModelConf};
 use serde_json::{Value, json};
 use support::{attempts, call, counter, double, drain, error_text, http_status, ipc, open, options, text};
 
@@ -257,6 +257,27 @@ fn aimock_speaks_three_formats() {
             );
         }
     }
+}
+
+#[test]
+fn aimock_embeds_as_gemini_does() {
+    use arrow::array::cast::AsArray;
+    let Some(server) = aimock() else { return };
+    let root = server.root();
+    let mut call = call(conf(&[("provider", "gemini"), ("endpoint", &root), ("model", "embedding-1")]));
+    call.kind = CallKind::Embed;
+    call.options = options(json!({"dimensions": 8}));
+    let session = open(1, vec![call]);
+    session.push(&ipc(vec![Arc::new(StringArray::from(vec!["one", "two", "one"])) as ArrayRef])).unwrap();
+    let rows: Vec<StructArray> = drain(&session, 3).into_values().map(|mut row| row.remove(0)).collect();
+    let vector = |row: &StructArray| {
+        assert_eq!(status(row), "ok", "{:?}", error_text(row, "message"));
+        let list = row.column_by_name("embedding").unwrap().as_list::<i32>().value(0);
+        list.as_primitive::<arrow::array::types::Float32Type>().values().to_vec()
+    };
+    let vectors: Vec<Vec<f32>> = rows.iter().map(vector).collect();
+    assert!(vectors.iter().all(|vector| vector.len() == 8));
+    assert!(vectors[0] == vectors[2] && vectors[0] != vectors[1]);
 }
 
 #[test]
