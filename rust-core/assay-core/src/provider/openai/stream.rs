@@ -311,7 +311,7 @@ mod tests {
         for (events, done, status) in [
             (&[hi.clone(), usage.clone()][..], false, Status::NetworkError),
             (&[hi.clone(), end("stop"), usage.clone()], false, Status::NetworkError),
-            (&[usage.clone()], true, Status::ServerError),
+            (std::slice::from_ref(&usage), true, Status::ServerError),
             (&[hi.clone(), usage.clone(), json!("text")], false, Status::ServerError),
             (
                 &[hi.clone(), usage.clone(), json!({"error": {"code": "rate_limit_exceeded"}})],
