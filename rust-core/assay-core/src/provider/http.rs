@@ -24,16 +24,17 @@ pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     response: reqwest::Response,
-    idle: Duration,
+    idle: Option<Duration>,
 }
 
-/// Sends `body` and waits for the head of the response. Its body may bring nothing for `idle` before it is cut.
+/// Sends `body` and waits for the head of the response. Its body may bring nothing for `idle`, if that is given, before
+/// it is cut.
 pub(super) async fn post(
     client: &Client,
     url: &Url,
     headers: HeaderMap,
     body: Bytes,
-    idle: Duration,
+    idle: Option<Duration>,
 ) -> Result<Reply, Failure> {
     let mut request = Request::new(Method::POST, url.clone());
     *request.headers_mut() = headers;
@@ -46,13 +47,18 @@ pub(super) async fn post(
 impl Reply {
     /// The next piece of the body; `None` at its end.
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
-        let failure = match timeout(self.idle, self.response.chunk()).await {
+        let next = self.response.chunk();
+        let chunk = match self.idle {
+            None => Ok(next.await),
+            Some(idle) => timeout(idle, next).await.map_err(|_| idle),
+        };
+        let failure = match chunk {
             Ok(Ok(chunk)) => return Ok(chunk),
             Ok(Err(e)) => {
                 Failure::transient(Status::NetworkError, format!("the connection broke within the answer{}", cause(&e)))
             }
-            Err(_) => {
-                Failure::transient(Status::Timeout, format!("the answer stood still for {} ms", self.idle.as_millis()))
+            Err(idle) => {
+                Failure::transient(Status::Timeout, format!("the answer stood still for {} ms", idle.as_millis()))
             }
         };
         Err(Failure { http_status: Some(self.status), ..failure })

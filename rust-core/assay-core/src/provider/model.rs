@@ -197,7 +197,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("stream", "false", "Whether answers are streamed, which gives the time to the first token (ttft_ms)."),
     setting("maxConcurrency", "64", "How many requests an executor process has open at once."),
     setting("timeoutMs", "60000", "How long one attempt may take."),
-    setting("idleTimeoutMs", "timeoutMs", "How long an answer that has begun may bring nothing before it is cut."),
+    setting(
+        "idleTimeoutMs",
+        "none but timeoutMs",
+        "How long an answer that has begun may bring nothing before it is cut.",
+    ),
     setting("connectTimeoutMs", "10000", "How long opening a connection may take."),
     setting(
         "rowTimeoutMs",
@@ -404,7 +408,7 @@ pub struct Model {
     /// How long one attempt may take.
     pub timeout: Duration,
     /// How long an answer that has begun may bring nothing.
-    pub idle_timeout: Duration,
+    pub idle_timeout: Option<Duration>,
     /// How the endpoint is reached.
     pub connection: Connection,
     /// How long a row may take with all its retries, not counting the wait for its turn.
@@ -529,7 +533,11 @@ impl Reader<'_> {
             own,
             max_concurrency: self.whole("maxConcurrency", 1, 64)?.min(1 << 20) as usize,
             timeout: Duration::from_millis(timeout_ms),
-            idle_timeout: millis("idleTimeoutMs", timeout_ms)?,
+            // Not the attempt's own time where none is given: both would end at once, and either could be the reason.
+            idle_timeout: match self.conf.contains_key("idleTimeoutMs") {
+                true => Some(millis("idleTimeoutMs", timeout_ms)?),
+                false => None,
+            },
             connection: self.connection()?,
             row_timeout: millis("rowTimeoutMs", 600_000)?,
             max_retries: self.whole("maxRetries", 0, 4)?.min(1000) as u32,
@@ -785,9 +793,9 @@ mod tests {
         assert_eq!((model.max_concurrency, model.max_retries), (64, 4));
         assert_eq!(model.timeout, Duration::from_secs(60));
         assert_eq!(model.row_timeout, Duration::from_secs(600));
-        assert!(!model.stream && model.idle_timeout == model.timeout);
-        let model = Model::from_conf(&conf(&[("timeoutMs", "5000"), ("stream", "True")])).unwrap();
-        assert!(model.stream && model.idle_timeout == Duration::from_secs(5));
+        assert!(!model.stream && model.idle_timeout.is_none());
+        let model = Model::from_conf(&conf(&[("idleTimeoutMs", "5000"), ("stream", "True")])).unwrap();
+        assert!(model.stream && model.idle_timeout == Some(Duration::from_secs(5)));
         let model = Model::from_conf(&conf(&[("endpoint", "-")])).unwrap();
         assert_eq!(model.key, KeySource::Env("OPENAI_API_KEY".into()));
     }
