@@ -421,7 +421,8 @@ fn cancelling_closes_the_connections_and_no_request_follows() {
     while server.seen.closed.load(Ordering::SeqCst) < 8 && Instant::now() < deadline {
         std::thread::yield_now();
     }
-    assert_eq!(server.seen.closed.load(Ordering::SeqCst), 8);
+    // The pool may have opened one more that no request came to use.
+    assert!(server.seen.closed.load(Ordering::SeqCst) >= 8);
     assert_eq!((server.requests(), counter(&session, "requests")), (8, 8));
     assert_eq!(session.poll(Duration::ZERO, 1, 1).unwrap_err().kind(), ErrorKind::Cancelled);
 }
