@@ -150,6 +150,15 @@ def add_model(
     connect_timeout_ms: int | None = None,
     row_timeout_ms: int | None = None,
     max_retries: int | None = None,
+    quota_group: str | None = None,
+    requests_per_minute: int | None = None,
+    input_tokens_per_minute: int | None = None,
+    output_tokens_per_minute: int | None = None,
+    tokens_per_minute: int | None = None,
+    output_token_accounting: str | None = None,
+    adaptive_concurrency: bool | None = None,
+    circuit_breaker_failures: int | None = None,
+    circuit_breaker_pause_ms: int | None = None,
     proxy: str | None = None,
     ca_file: str | None = None,
     http2: bool | None = None,
@@ -206,6 +215,15 @@ def add_model(
         connect_timeout_ms: How long opening a connection may take.
         row_timeout_ms: How long one row may take with all its attempts.
         max_retries: How often a failed attempt is repeated.
+        quota_group: The group whose limits this model shares; the model's own by default.
+        requests_per_minute: The most requests in a minute, over the whole cluster.
+        input_tokens_per_minute: The most input tokens in a minute.
+        output_tokens_per_minute: The most output tokens in a minute.
+        tokens_per_minute: The most tokens of input and output together in a minute.
+        output_token_accounting: How the provider counts output: ``reserved``, ``used`` or ``auto``.
+        adaptive_concurrency: Whether fewer requests are open while the endpoint fails (the default).
+        circuit_breaker_failures: After so many failures in a row rows fail at once; 0 for never.
+        circuit_breaker_pause_ms: How long until a failing endpoint is tried again.
         proxy: The URL of the proxy to go through, or ``none``; that of the executors' environment by default.
         ca_file: A file of certificates as PEM that are trusted besides the usual ones.
         http2: Whether HTTP/2 is used where the server offers it.
@@ -266,6 +284,15 @@ def add_model(
         "connect_timeout_ms": connect_timeout_ms,
         "row_timeout_ms": row_timeout_ms,
         "max_retries": max_retries,
+        "quota_group": quota_group,
+        "requests_per_minute": requests_per_minute,
+        "input_tokens_per_minute": input_tokens_per_minute,
+        "output_tokens_per_minute": output_tokens_per_minute,
+        "tokens_per_minute": tokens_per_minute,
+        "output_token_accounting": output_token_accounting,
+        "adaptive_concurrency": adaptive_concurrency,
+        "circuit_breaker_failures": circuit_breaker_failures,
+        "circuit_breaker_pause_ms": circuit_breaker_pause_ms,
         "proxy": proxy,
         "ca_file": ca_file,
         "http2": http2,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from conftest import assay
 from support.processes import Program, wait_until
-from support.spark import APPS, LOCAL_CLUSTER, Installation, model
+from support.spark import APPS, LOCAL_CLUSTER, Installation, executors, model
 from support.testkit import Testkit
 
 N = 3000
@@ -47,21 +47,6 @@ def extract_library(jar: Path, folder: Path) -> Path:
     with zipfile.ZipFile(jar) as archive:
         target.write_bytes(archive.read(f"native/linux-{machine}/libassay.so"))
     return target
-
-
-def executors(program: Program) -> list[int]:
-    """The processes of the executors of a local cluster."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            is_executor = b"CoarseGrainedExecutorBackend" in (entry / "cmdline").read_bytes()
-            if is_executor and os.getpgid(int(entry.name)) == program.process.pid:
-                found.append(int(entry.name))
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -65,6 +65,57 @@ pub struct CompleteSpec {
     pub columns: usize,
     /// The calls of one row. The batch that comes back has `row_id` and one struct column for each, in this order.
     pub calls: Vec<CallSpec>,
+    /// The quotas and the budget; without them nothing is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<QuotaSpec>,
+}
+
+/// The most that a run may use; `None` where there is no bound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Requests sent, failed ones included.
+    #[serde(default)]
+    pub requests: Option<i64>,
+    /// Tokens of input and output.
+    #[serde(default)]
+    pub tokens: Option<i64>,
+    /// US dollars.
+    #[serde(default)]
+    pub usd: Option<f64>,
+}
+
+impl Budget {
+    /// Whether nothing is bounded.
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_none() && self.tokens.is_none() && self.usd.is_none()
+    }
+
+    /// The share of one of `parts` processes that know nothing of each other.
+    #[must_use]
+    pub fn share(&self, parts: u64) -> Self {
+        let parts = parts.max(1);
+        Budget {
+            requests: self.requests.map(|n| n / parts as i64),
+            tokens: self.tokens.map(|n| n / parts as i64),
+            usd: self.usd.map(|usd| usd / parts as f64),
+        }
+    }
+}
+
+/// The quotas and the budget of the application that a session belongs to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaSpec {
+    /// Names the application: another one has another budget and other totals.
+    pub application: String,
+    /// How many executors there can be. Each takes this part of the limits where the driver cannot be reached.
+    pub executors: u64,
+    /// The limits of each group, per minute: requests, input tokens, output tokens, tokens.
+    #[serde(default)]
+    pub groups: BTreeMap<String, [Option<u64>; 4]>,
+    /// The run's budget.
+    #[serde(default)]
+    pub budget: Budget,
 }
 
 /// What a call asks a model for.

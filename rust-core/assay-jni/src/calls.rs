@@ -1,11 +1,14 @@
 //! Operations that need no session: what the engine is, checks at planning, the end of an aggregate.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use assay_core::exec::completion_schema::{completion_fields, embedding_fields};
 use assay_core::exec::{check_call, check_function, eval};
-use assay_core::inference::COUNTERS;
+use assay_core::inference::{COUNTERS, Hub, quota};
 use assay_core::options::FunctionInfo;
 use assay_core::provider::Model;
-use assay_core::spec::{CallSpec, FunctionSpec, ModelConf};
+use assay_core::spec::{CallSpec, FunctionSpec, ModelConf, QuotaSpec};
 use assay_core::stats::Outcome;
 use assay_core::{Error, ErrorKind, Result, error, inference, provider, stats};
 use serde::Deserialize;
@@ -14,9 +17,27 @@ use serde_json::{Map, Value, json};
 
 use crate::registry;
 
-/// Runs one operation. Input and output are JSON, but for `finish`, whose input ends with the state's bytes.
+/// How long the lease thread waits for a message before it looks whether its application still runs.
+const MESSAGE_WAIT: Duration = Duration::from_millis(250);
+
+/// Runs one operation. Input and output are JSON, but for `finish`, whose input ends with the state's bytes, and the
+/// messages of quotas: `quota_message` gives one or nothing, `quota_reply` and `quota_lost` give what is to be logged.
 pub(crate) fn call(operation: &str, input: &[u8]) -> Result<Vec<u8>> {
+    let hub = Hub::of_process();
     let output = match operation {
+        "quota_serve" => return hub.serve(input),
+        "quota_message" => return hub.message(MESSAGE_WAIT),
+        "quota_reply" => return Ok(hub.reply(input)?.unwrap_or_default().into()),
+        "quota_lost" => return Ok(hub.lost().unwrap_or_default().into()),
+        "quota_plan" => {
+            let request: QuotaRequest = read(input)?;
+            json!(request.plan()?)
+        }
+        "quota_register" => {
+            hub.register(&read(input)?);
+            json!({})
+        }
+        "quota_totals" => json!(hub.report()),
         "describe" => describe(),
         "check_function" => {
             let request: FunctionCheck = read(input)?;
@@ -27,6 +48,9 @@ pub(crate) fn call(operation: &str, input: &[u8]) -> Result<Vec<u8>> {
             let request: CallCheck = read(input)?;
             let fields: Vec<&str> = request.fields.iter().map(String::as_str).collect();
             check_call(&request.call, &request.executor_env, &fields)?;
+            if let Some(quota) = request.quota {
+                quota.plan()?;
+            }
             json!({ "max_concurrency": Model::from_conf(&request.call.model)?.max_concurrency })
         }
         "hint" => {
@@ -37,6 +61,7 @@ pub(crate) fn call(operation: &str, input: &[u8]) -> Result<Vec<u8>> {
         "cancel_all" => {
             registry::cancel_all();
             inference::runtime::shutdown();
+            hub.end();
             json!({})
         }
         "mock_calls" => json!({ "calls": provider::mock::calls() }),
@@ -103,7 +128,7 @@ struct FunctionSpecLike {
     #[serde(default)]
     model: Option<ModelConf>,
     #[serde(default)]
-    per_row: std::collections::BTreeMap<String, usize>,
+    per_row: BTreeMap<String, usize>,
 }
 
 impl FunctionCheck {
@@ -128,8 +153,27 @@ impl FunctionCheck {
     }
 }
 
+/// The quota settings of every model of a session, and the budget.
+#[derive(Deserialize)]
+struct QuotaRequest {
+    models: Vec<ModelConf>,
+    budget: BTreeMap<String, String>,
+    #[serde(default)]
+    application: String,
+    #[serde(default)]
+    executors: u64,
+}
+
+impl QuotaRequest {
+    fn plan(self) -> Result<QuotaSpec> {
+        quota::plan(&self.models, &self.budget, self.application, self.executors)
+    }
+}
+
 #[derive(Deserialize)]
 struct CallCheck {
+    #[serde(default)]
+    quota: Option<QuotaRequest>,
     call: CallSpec,
     #[serde(default)]
     fields: Vec<String>,

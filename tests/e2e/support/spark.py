@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,21 @@ class Installation:
     def executor_logs(self) -> list[Path]:
         """The standard output and error of the executors of local clusters."""
         return sorted((self.home / "work").glob("app-*/*/std*"))
+
+
+def executors(program: Program) -> list[int]:
+    """The processes of the executors of a local cluster."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            is_executor = b"CoarseGrainedExecutorBackend" in (entry / "cmdline").read_bytes()
+            if is_executor and os.getpgid(int(entry.name)) == program.process.pid:
+                found.append(int(entry.name))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
 
 
 def model(

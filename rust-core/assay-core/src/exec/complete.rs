@@ -17,7 +17,7 @@ use crate::completion::Completion;
 use crate::error::{Error, ErrorKind, Result};
 
 use crate::inference::runtime::{self, Engine};
-use crate::inference::{Counters, Flights, Limiter, NoQuota, Pipeline, Policy, Tokens};
+use crate::inference::{Admission, Counters, Flights, Hub, Pipeline, Policy, Tokens};
 use crate::provider::{Prepared, Provider};
 use crate::spec::{CallSpec, CompleteSpec};
 
@@ -89,8 +89,14 @@ impl CompleteSession {
     /// Opens a session that looks answers up in `store` and keeps them there.
     pub fn open_with(spec: &CompleteSpec, store: Arc<dyn Store>) -> Result<Self> {
         let engine = runtime::engine()?;
+        let hub = Hub::of_process();
+        if let Some(quota) = &spec.quota {
+            hub.configure(quota);
+        }
+        hub.run(&engine);
         let calls = spec.calls.iter().enumerate().map(|(i, call)| {
-            let call = Call::open(call, spec.columns, &engine, &store).map_err(|e| e.context(format!("call {i}")))?;
+            let call =
+                Call::open(call, spec.columns, &engine, &store, &hub).map_err(|e| e.context(format!("call {i}")))?;
             Ok(Arc::new(call))
         });
         let calls = calls.collect::<Result<Vec<_>>>()?;
@@ -237,7 +243,7 @@ impl Drop for CompleteSession {
 }
 
 impl Call {
-    fn open(call: &CallSpec, columns: usize, engine: &Engine, store: &Arc<dyn Store>) -> Result<Self> {
+    fn open(call: &CallSpec, columns: usize, engine: &Engine, store: &Arc<dyn Store>, hub: &Arc<Hub>) -> Result<Self> {
         let plan = RequestPlan::new(&call.model, call.kind, &call.prompt, &call.options, &call.per_row)?;
         if let Some(column) = plan.columns().chain(call.guard).find(|column| *column >= columns) {
             return Err(Error::new(
@@ -249,8 +255,7 @@ impl Call {
         let pipeline = Pipeline {
             backend: Provider::open(model, call.kind, engine.clients())?,
             policy: Policy::from(model),
-            limiter: Limiter::shared(&model.name, &model.endpoint, model.max_concurrency),
-            quota: Arc::new(NoQuota),
+            admission: Admission::shared(model, hub),
             store: Arc::clone(store),
             flights: model.deduplicate.then(|| Flights::shared(&call.model)),
             estimator: Tokens::shared(model),
@@ -295,6 +300,7 @@ impl Row {
     fn end(&self, slot: usize, completion: Option<Completion>) {
         if let Some(completion) = &completion {
             self.shared.counters.completed(completion);
+            Hub::of_process().totals.completed(completion);
         }
         self.completions.lock().unwrap_or_else(PoisonError::into_inner)[slot] = completion;
         self.release();

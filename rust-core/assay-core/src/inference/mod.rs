@@ -1,20 +1,25 @@
-//! Calls: requests, and the layers around an attempt, retry > quota > concurrency > timeout > provider.
+//! Calls: requests, and the layers around an attempt, retry > circuit > concurrency > quota > timeout > provider.
 
+mod adaptive;
+mod admission;
 mod backoff;
+mod breaker;
 mod counters;
 mod estimate;
 mod flight;
 mod limiter;
 mod pipeline;
-mod quota;
+pub mod quota;
 mod request;
 pub mod runtime;
 
+pub use admission::{Admission, Admitted};
 pub use backoff::Backoff;
+pub use breaker::Breaker;
 pub use counters::{COUNTERS, Counters};
 pub use estimate::{Estimate, Estimator, Tokens};
 pub use flight::Flights;
 pub use limiter::{Limiter, Permit};
 pub use pipeline::{Backend, Pipeline, Policy};
-pub use quota::{NoQuota, Quota};
+pub use quota::{Hub, Totals};
 pub use request::Requests;

@@ -1,4 +1,4 @@
-//! The layers around an attempt: retry > quota > concurrency > timeout > provider.
+//! The layers around an attempt: retry > circuit > concurrency > quota > timeout > provider.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -6,12 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::{Instant, sleep, timeout};
 
+use super::admission::Admission;
 use super::backoff::Backoff;
 use super::counters::Counters;
 use super::estimate::Estimator;
 use super::flight::{Flights, Turn};
-use super::limiter::Limiter;
-use super::quota::Quota;
 use crate::cache::store::Store;
 use crate::completion::{CallError, Completion, Status, Usage};
 use crate::error::Result;
@@ -68,10 +67,8 @@ pub struct Pipeline<B> {
     pub backend: B,
     /// How long and how often to try.
     pub policy: Policy,
-    /// How many requests are open at once.
-    pub limiter: Arc<Limiter>,
-    /// How many requests may be sent in a minute.
-    pub quota: Arc<dyn Quota>,
+    /// When a request may be sent.
+    pub admission: Admission,
     /// Where answers are looked up and kept.
     pub store: Arc<dyn Store>,
     /// The calls under way, which equal requests share; `None` where each makes its own.
@@ -178,8 +175,10 @@ impl<B: Backend> Pipeline<B> {
         let mut retries = 0;
         let mut new_key_tried = false;
         loop {
-            let (attempt, latency) = self.attempt(request, counters, &mut spent).await;
-            self.bill(&attempt, counters, &mut spent);
+            let (attempt, latency) = match self.attempt(request, counters, &mut spent).await {
+                Ok(attempt) => attempt,
+                Err(refusal) => return self.failed(refusal, &spent),
+            };
             let failure = match attempt.result {
                 Ok(answer) => {
                     let answered = self.answered(answer, attempt.usage, latency, &spent);
@@ -188,6 +187,7 @@ impl<B: Backend> Pipeline<B> {
                 Err(failure) => failure,
             };
             counters.attempt_failed(failure.status);
+            self.admission.quota.hub().totals.attempt_failed(failure.status);
             let wait = match failure.retry {
                 Retry::NewKey if !new_key_tried => {
                     new_key_tried = true;
@@ -207,19 +207,27 @@ impl<B: Backend> Pipeline<B> {
             spent.time += wait;
             spent.wait += wait;
             counters.waited(wait);
+            self.admission.quota.hub().totals.waited(wait);
         }
     }
 
-    /// One attempt, in its turn and in time, and how long it took itself.
-    async fn attempt(&self, request: &Prepared, counters: &Counters, spent: &mut Spent) -> (Attempt, Duration) {
+    /// One attempt, in its turn and in time, and how long it took itself. Errors: how the row ends where none may be made.
+    async fn attempt(
+        &self,
+        request: &Prepared,
+        counters: &Counters,
+        spent: &mut Spent,
+    ) -> std::result::Result<(Attempt, Duration), Failure> {
+        let totals = &self.admission.quota.hub().totals;
         let queued = Instant::now();
-        self.quota.admit(request.body.len()).await;
-        counters.waited_for_quota(queued.elapsed());
-        let permit = self.limiter.acquire().await;
+        let admitted = self.admission.enter(request).await;
         let begun = Instant::now();
         spent.wait += begun - queued;
         counters.waited(begun - queued);
-        let open = counters.request(spent.attempts > 0);
+        totals.waited(begun - queued);
+        let admitted = admitted?;
+        counters.waited_for_quota(admitted.quota_wait);
+        let open = (counters.request(spent.attempts > 0), totals.request(spent.attempts > 0));
         spent.attempts += 1;
         let most = self.policy.timeout.min(self.policy.row_timeout.saturating_sub(spent.time));
         let attempt = match timeout(most, self.backend.attempt(request)).await {
@@ -229,21 +237,25 @@ impl<B: Backend> Pipeline<B> {
                 format!("no whole answer within {} ms", most.as_millis()),
             )),
         };
-        drop((open, permit));
+        drop(open);
         let latency = begun.elapsed();
         spent.time += latency;
-        self.quota.settle(&attempt);
-        (attempt, latency)
+        let cost = self.bill(&attempt, counters, spent);
+        admitted.settle(&attempt, cost);
+        Ok((attempt, latency))
     }
 
-    fn bill(&self, attempt: &Attempt, counters: &Counters, spent: &mut Spent) {
+    /// What the attempt cost, where that is known.
+    fn bill(&self, attempt: &Attempt, counters: &Counters, spent: &mut Spent) -> Option<f64> {
         // A failed attempt whose usage is not known counts as not billed; an answer without usage cannot be priced.
         if attempt.result.is_err() && attempt.usage == Usage::default() {
-            return;
+            return None;
         }
         let cost = self.policy.price.cost(&attempt.usage);
         spent.cost_usd = spent.cost_usd.zip(cost).map(|(before, now)| before + now);
         counters.billed(&attempt.usage, cost);
+        self.admission.quota.hub().totals.billed(&attempt.usage, cost);
+        cost
     }
 
     fn answered(&self, answer: Answer, usage: Usage, latency: Duration, spent: &Spent) -> Completion {

@@ -33,6 +33,7 @@ pub struct Requests {
     frame: Arc<dyn Frame>,
     headers: Arc<HeaderMap>,
     wants_json: bool,
+    max_tokens: Option<u64>,
 }
 
 impl Requests {
@@ -82,6 +83,8 @@ impl Requests {
             frame: Arc::from(format.frame(model, &options, model.stream)?),
             wants_json: wants_json(&options),
             headers: Arc::new(own_headers.iter().filter_map(header).collect()),
+            max_tokens: (options.int("max_completion_tokens").or(options.int("max_tokens")))
+                .and_then(|most| u64::try_from(most).ok()),
         })
     }
 
@@ -94,6 +97,7 @@ impl Requests {
                 body: Bytes::from(self.frame.body(messages)?),
                 headers: self.headers(messages)?,
                 wants_json: self.wants_json,
+                max_tokens: self.max_tokens,
             })
         })
     }

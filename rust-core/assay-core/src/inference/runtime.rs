@@ -39,6 +39,11 @@ impl Engine {
         });
     }
 
+    /// The runtime's handle, for what serves all sessions: it ends with the runtime only.
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     /// Drops everything that the session has spawned, each as soon as it is next scheduled.
     pub fn cancel(&self) {
         self.token.cancel();

@@ -15,6 +15,7 @@ mod gemini;
 mod generic;
 mod http;
 mod json_path;
+mod limits;
 pub mod mock;
 mod model;
 mod openai;
@@ -39,6 +40,7 @@ use reqwest::header::HeaderMap;
 pub use answer::Answer;
 pub use classify::{Failure, Retry, classify};
 pub use connect::{Channels, Clients, Connection, ProxyChoice};
+pub use limits::{Accounting, Dimension, Limits, ModelQuota, group_limits};
 pub use model::{
     DefaultEndpoint, MockConf, Model, PROVIDERS, ProviderInfo, ProviderKind, SETTINGS, Setting, check_model,
 };
@@ -62,6 +64,8 @@ pub struct Prepared {
     pub headers: Arc<HeaderMap>,
     /// Whether an answer that is no JSON is `parse_failed`.
     pub wants_json: bool,
+    /// The most tokens that the answer may have, where the request says so.
+    pub max_tokens: Option<u64>,
 }
 
 /// How one attempt ended.

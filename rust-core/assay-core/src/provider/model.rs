@@ -9,6 +9,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use super::bedrock;
 use super::connect::{Connection, ProxyChoice, certificates};
 use super::format::format_of;
+use super::limits::{Accounting, ModelQuota};
 use super::price::{Price, listed_for};
 use super::secret::{AwsEnv, KeySource, Secret};
 use crate::error::{Error, ErrorKind, Result, hint};
@@ -133,6 +134,14 @@ pub const PROVIDERS: &[ProviderInfo] = &[
 ];
 
 impl ProviderKind {
+    /// How the provider counts the tokens of answers, by its documentation; the safe side where that says nothing.
+    pub fn accounting(self) -> Accounting {
+        match self.name() {
+            "anthropic" | "gemini" | "mock" => Accounting::Used,
+            _ => Accounting::Reserved,
+        }
+    }
+
     /// What its models have without the user's word.
     pub fn info(self) -> &'static ProviderInfo {
         // Every kind is in the table, which a test sees to.
@@ -231,6 +240,28 @@ pub const SETTINGS: &[Setting] = &[
          load tests: every row calls for itself.",
     ),
     setting("maxRetries", "4", "How many times a failed request is sent again."),
+    setting("quotaGroup", "the model's name", "Models with the same group share its limits, over the whole cluster."),
+    setting("requestsPerMinute", "what the server says", "The most requests in a minute, over the whole cluster."),
+    setting("inputTokensPerMinute", "what the server says", "The most tokens of input in a minute."),
+    setting("outputTokensPerMinute", "what the server says", "The most tokens of output in a minute."),
+    setting("tokensPerMinute", "what the server says", "The most tokens of input and output together in a minute."),
+    setting(
+        "outputTokenAccounting",
+        "auto",
+        "How the provider counts output: reserved (by max_tokens when a request is admitted, for good), used (by what \
+         answers have), or auto (by provider, corrected by its rate headers).",
+    ),
+    setting(
+        "adaptiveConcurrency",
+        "true",
+        "Whether fewer than maxConcurrency requests are open while the endpoint fails under the load.",
+    ),
+    setting(
+        "circuitBreakerFailures",
+        "100",
+        "After so many failures in a row, over at least five seconds, rows fail at once; 0 for never.",
+    ),
+    setting("circuitBreakerPauseMs", "10000", "How long until one request tries a failing endpoint again."),
     setting(
         "contextWindow",
         "the price table's, where it holds",
@@ -372,9 +403,6 @@ const AZURE: &[ProviderKind] = &[ProviderKind::AzureOpenAi];
 const RESPONSES: &[ProviderKind] = &[ProviderKind::OpenAiResponses];
 const OPENAI_CHAT: &[ProviderKind] = &[ProviderKind::OpenAi, ProviderKind::AzureOpenAi, ProviderKind::Mock];
 
-/// Settings of quotas that the whole cluster shares.
-const QUOTA_SETTINGS: &[&str] = &["quotaGroup", "requestsPerMinute", "inputTokensPerMinute", "outputTokensPerMinute"];
-
 /// How the mock answers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MockConf {
@@ -405,6 +433,14 @@ pub struct Model {
     pub stream: bool,
     /// How many requests this process may have open at once.
     pub max_concurrency: usize,
+    /// Whether there may be fewer while the endpoint fails.
+    pub adaptive_concurrency: bool,
+    /// After so many failures in a row the endpoint is left alone; 0 for never.
+    pub circuit_breaker_failures: u32,
+    /// How long it is left alone.
+    pub circuit_breaker_pause: Duration,
+    /// What may be sent in a minute.
+    pub quota: ModelQuota,
     /// How long one attempt may take.
     pub timeout: Duration,
     /// How long an answer that has begun may bring nothing.
@@ -532,6 +568,13 @@ impl Reader<'_> {
             stream: self.flag("stream", false)?,
             own,
             max_concurrency: self.whole("maxConcurrency", 1, 64)?.min(1 << 20) as usize,
+            adaptive_concurrency: self.flag("adaptiveConcurrency", true)?,
+            circuit_breaker_failures: self.whole("circuitBreakerFailures", 0, 100)?.min(1 << 30) as u32,
+            circuit_breaker_pause: millis("circuitBreakerPauseMs", 10_000)?,
+            quota: ModelQuota {
+                default_accounting: provider.accounting(),
+                ..ModelQuota::from_settings(self.name, self.conf)?
+            },
             timeout: Duration::from_millis(timeout_ms),
             // Not the attempt's own time where none is given: both would end at once, and either could be the reason.
             idle_timeout: match self.conf.contains_key("idleTimeoutMs") {
@@ -570,11 +613,6 @@ impl Reader<'_> {
 
     fn check_keys(&self) -> Result<()> {
         for key in self.conf.keys() {
-            if QUOTA_SETTINGS.contains(&key.as_str()) {
-                return Err(
-                    self.invalid(key, "is not yet enforced; the limit would be broken in a cluster. Leave it out")
-                );
-            }
             let known = SETTINGS.iter().any(|setting| setting.key == key && !key.contains('<'));
             if known || key.strip_prefix("headers.").is_some_and(|name| !name.is_empty()) {
                 continue;
@@ -832,8 +870,10 @@ mod tests {
             (&[("headers.a", "sk-zz\n")], "characters"),
             (&[("stream", "sk-zz")], "must be true or false"),
             (&[("idleTimeoutMs", "0")], "a whole number of at least 1"),
-            (&[("requestsPerMinute", "5")], "not yet enforced"),
-            (&[("quotaGroup", "g")], "not yet enforced"),
+            (&[("requestsPerMinute", "0")], "'requestsPerMinute' must be a whole number of at least 1"),
+            (&[("tokensPerMinute", "-5")], "'tokensPerMinute' must be a whole number of at least 1"),
+            (&[("outputTokensPerMinute", "9"), ("tokensPerMinute", "5")], "outputTokensPerMinute is 9, more than"),
+            (&[("outputTokenAccounting", "sometimes")], "must be auto, reserved or used"),
         ] {
             let e = Model::from_conf(&conf(pairs)).unwrap_err();
             assert_eq!(e.kind(), ErrorKind::InvalidModel, "{e}");

@@ -12,7 +12,13 @@ const CHINESE: &str = "人人生而自由，在尊严和权利上一律平等。
 const CODE: &str = "fn main() {\n    let total: u64 = (0..100).map(|x| x * x).sum();\n    println!(\"{total}\");\n}\n";
 
 fn request(body: &Value) -> Prepared {
-    Prepared { key: String::new(), body: Bytes::from(body.to_string()), headers: Arc::default(), wants_json: false }
+    Prepared {
+        key: String::new(),
+        body: Bytes::from(body.to_string()),
+        headers: Arc::default(),
+        wants_json: false,
+        max_tokens: None,
+    }
 }
 
 fn chat(text: &str) -> Prepared {
@@ -153,8 +159,13 @@ fn estimates_made_at_once_do_not_add_up_their_corrections() {
 fn no_body_makes_it_panic() {
     let estimator = Tokens::new("gpt-4o");
     for body in ["", "{", "[]", "null", "{\"messages\": 1}", "{\"messages\": [[[{\"role\": {}}]]]}", "\u{1F600}"] {
-        let prepared =
-            Prepared { key: String::new(), body: Bytes::from(body), headers: Arc::default(), wants_json: false };
+        let prepared = Prepared {
+            key: String::new(),
+            body: Bytes::from(body),
+            headers: Arc::default(),
+            wants_json: false,
+            max_tokens: None,
+        };
         let estimate = estimator.input(&prepared);
         assert!(estimate.tokens >= 1 && estimate.at_least <= estimate.tokens, "{body}");
     }

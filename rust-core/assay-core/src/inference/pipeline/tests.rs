@@ -6,7 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::cache::store::{BoxFuture, NoStore};
-use crate::inference::{NoQuota, Tokens};
+use crate::inference::{Breaker, Hub, Limiter, Tokens};
+use crate::provider::Accounting;
+
+const PRICE: Price =
+    Price { input: Some(1.0), output: Some(10.0), cached_input: None, cache_write: None, reasoning: None, long: None };
 
 /// Plays outcomes in turn, the last one for ever.
 struct Script {
@@ -75,11 +79,17 @@ fn pipeline(steps: &[Step]) -> Pipeline<Script> {
             row_timeout: Duration::from_secs(600),
             max_retries: 4,
             backoff: Backoff::default(),
-            price: Price { input: Some(1.0), output: Some(10.0), ..Price::default() },
+            price: PRICE,
             context_window: None,
         },
-        limiter: Limiter::new(64),
-        quota: Arc::new(NoQuota),
+        admission: Admission {
+            limiter: Limiter::new(64),
+            breaker: Breaker::new(0, Duration::ZERO),
+            quota: Hub::new().group("g", None, Accounting::Used),
+            estimator: Arc::new(Tokens::new("m")),
+            outputs: Arc::default(),
+            price: PRICE,
+        },
         store: Arc::new(NoStore),
         flights: None,
         estimator: Arc::new(Tokens::new("gpt-4o")),
@@ -87,7 +97,13 @@ fn pipeline(steps: &[Step]) -> Pipeline<Script> {
 }
 
 fn request() -> Prepared {
-    Prepared { key: "k".into(), body: bytes::Bytes::new(), headers: Arc::default(), wants_json: false }
+    Prepared {
+        key: "k".into(),
+        body: bytes::Bytes::new(),
+        headers: Arc::default(),
+        wants_json: false,
+        max_tokens: None,
+    }
 }
 
 async fn run(pipeline: &Pipeline<Script>) -> (Completion, HashMap<&'static str, i64>) {
@@ -194,7 +210,7 @@ async fn a_row_ends_at_its_deadline() {
 #[tokio::test(start_paused = true)]
 async fn waiting_for_a_turn_is_neither_latency_nor_counted_against_the_row() {
     let mut pipeline = pipeline(&[ok(1000)]);
-    pipeline.limiter = Limiter::new(2);
+    pipeline.admission.limiter = Limiter::new(2);
     pipeline.policy.row_timeout = Duration::from_secs(2);
     let pipeline = Arc::new(pipeline);
     let calls: Vec<_> = (0..20)
@@ -217,7 +233,7 @@ async fn waiting_for_a_turn_is_neither_latency_nor_counted_against_the_row() {
 async fn nobody_holds_a_turn_while_waiting_to_retry() {
     let limited = Failure { retry_after: Some(Duration::from_secs(100)), ..transient(Status::RateLimited) };
     let mut pipeline = pipeline(&[fail(0, limited), ok(1000)]);
-    pipeline.limiter = Limiter::new(1);
+    pipeline.admission.limiter = Limiter::new(1);
     let pipeline = Arc::new(pipeline);
     let first = tokio::spawn({
         let pipeline = Arc::clone(&pipeline);

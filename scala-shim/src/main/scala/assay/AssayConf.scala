@@ -34,11 +34,31 @@ object AssayConf {
     "Rows that a task hands to model calls at first; each row that comes back lets one more in, up to the window. " +
       "It bounds what a query pays for that stops early, such as a LIMIT above a filter on the answer."
   )
+  val BudgetPrefix = "spark.assay.budget."
+  val BudgetUsd: Setting = Setting(
+    "spark.assay.budget.usd",
+    "",
+    "US dollars",
+    "The most that this application may spend on model calls, over all executors; rows above it end as budget_stopped, " +
+      "without a call. Where max_tokens bounds the answers it is never exceeded."
+  )
+  val BudgetTokens: Setting = Setting(
+    "spark.assay.budget.tokens",
+    "",
+    "tokens",
+    "The most tokens of input and output that this application may use."
+  )
+  val BudgetRequests: Setting = Setting(
+    "spark.assay.budget.requests",
+    "",
+    "requests",
+    "The most requests that this application may send, failed ones and retries included."
+  )
   val NativePathSetting: Setting =
     Setting(NativePath, "", "path", "A native library to load instead of the one in the jar, on every host.")
 
   val settings: Seq[Setting] =
-    Seq(BatchMaxRows, BatchMaxBytes, NativePathSetting, WindowFirstRows, WindowMaxBytes, WindowMaxRows)
+    Seq(BatchMaxRows, BatchMaxBytes, BudgetRequests, BudgetTokens, BudgetUsd, NativePathSetting, WindowFirstRows, WindowMaxBytes, WindowMaxRows)
 
   /** The value of a whole-number setting in the current session. */
   def long(conf: SQLConf, setting: Setting): Long = {

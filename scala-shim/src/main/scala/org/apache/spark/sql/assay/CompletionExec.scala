@@ -1,6 +1,7 @@
 package org.apache.spark.sql.assay
 
 import _root_.assay.AssayConf
+import com.fasterxml.jackson.databind.JsonNode
 
 import org.apache.spark.{Partition, SparkEnv, TaskContext}
 import org.apache.spark.rdd.{DeterministicLevel, RDD}
@@ -37,6 +38,7 @@ private[assay] case class CompletionExec(
     val firstGuard = calls.map(_.children.length).sum
     val firstColumns = calls.scanLeft(0)(_ + _.children.length)
     val spec = JsonValues.emptyObject.put("kind", "complete").put("version", 1).put("columns", inputs.length)
+    spec.set[JsonNode]("quota", QuotaEndpoint.plan(sparkContext, conf))
     val list = spec.putArray("calls")
     calls.zipWithIndex.foreach { case (call, i) =>
       val guard = guarded.indexOf(i)

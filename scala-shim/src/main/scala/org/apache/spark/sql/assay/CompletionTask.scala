@@ -38,7 +38,10 @@ private[assay] final case class CompletionTask(
   override def toString: String = "CompletionTask"
 
   def run(rows: Iterator[InternalRow], context: TaskContext, partition: Int, env: SparkEnv): Iterator[InternalRow] =
-    if (rows.hasNext) new CompletionIterator(this, rows, context, partition, env) else Iterator.empty
+    if (rows.hasNext) {
+      LeaseThread.ensure(env)
+      new CompletionIterator(this, rows, context, partition, env)
+    } else Iterator.empty
 }
 
 /** The pipeline of one task. Native code works on what it was given while this thread feeds it and takes results. */

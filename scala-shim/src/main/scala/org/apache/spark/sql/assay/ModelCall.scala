@@ -136,6 +136,7 @@ private[assay] case class PaidCall(prompt: Expression, perRow: Seq[Expression], 
     }
     val environment = request.putArray("executor_env")
     ModelConf.executorEnvironment.foreach(environment.add)
+    request.set[JsonNode]("quota", QuotaSettings.json(SQLConf.get))
     Engine.checkCall(request)
   }
 

@@ -24,12 +24,8 @@ private[assay] object ModelConf {
   /** The settings of model `name` in this session; an error with the nearest name where there are none. */
   def of(name: String, conf: SQLConf): ModelConf = {
     val all = conf.getAllConfs.filter(_._1.startsWith(prefix))
-    val names = all.keySet.filter(_.endsWith(".provider")).map(_.stripPrefix(prefix).stripSuffix(".provider"))
-    val mine = s"$prefix$name."
-    val others = names.filter(n => n != name && n.startsWith(s"$name.")).map(n => s"$prefix$n.")
-    val settings = all.collect {
-      case (key, value) if key.startsWith(mine) && !others.exists(key.startsWith) => key.stripPrefix(mine) -> value
-    }
+    val names = namesIn(all)
+    val settings = settingsOf(name, names, all)
     if (settings.isEmpty)
       throw new AssayAnalysisException(
         "ASSAY_UNKNOWN_MODEL",
@@ -37,6 +33,24 @@ private[assay] object ModelConf {
           s"${prefix}$name.model, or call assay.add_model"
       )
     ModelConf(name, settings)
+  }
+
+  /** Every model of this session. */
+  def all(conf: SQLConf): Seq[ModelConf] = {
+    val all = conf.getAllConfs.filter(_._1.startsWith(prefix))
+    val names = namesIn(all)
+    names.toSeq.sorted.map(name => ModelConf(name, settingsOf(name, names, all)))
+  }
+
+  private def namesIn(all: Map[String, String]): Set[String] =
+    all.keySet.filter(_.endsWith(".provider")).map(_.stripPrefix(prefix).stripSuffix(".provider"))
+
+  private def settingsOf(name: String, names: Set[String], all: Map[String, String]): Map[String, String] = {
+    val mine = s"$prefix$name."
+    val others = names.filter(n => n != name && n.startsWith(s"$name.")).map(n => s"$prefix$n.")
+    all.collect {
+      case (key, value) if key.startsWith(mine) && !others.exists(key.startsWith) => key.stripPrefix(mine) -> value
+    }
   }
 
   /** Environment variables that executors get by configuration: a key may stand in one that the driver lacks. */

@@ -1,0 +1,648 @@
+//! A cluster in simulated time: executors with clocks of their own, messages that take time or are lost, a server that counts
+//! in each of the ways that providers do.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::wire::{Ask, MILLISECOND, Nanos, Need, Reply, SECOND, Seen};
+use super::*;
+use crate::provider::{Accounting, Dimension, Limits};
+use crate::spec::Budget;
+
+const MINUTE: Nanos = 60 * SECOND;
+
+/// Numbers that look random and are the same each time.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn between(&mut self, low: Nanos, high: Nanos) -> Nanos {
+        low + ((high - low) as f64 * self.next()) as Nanos
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Window {
+    /// A bucket with a second's worth.
+    Bucket,
+    /// A log of the last minute.
+    Sliding,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Charge {
+    /// `max_tokens` at admission, for good.
+    Reserved,
+    /// What the answer has, when it is there.
+    Settled,
+}
+
+struct Server {
+    window: Window,
+    charge: Charge,
+    limits: Limits,
+    log: VecDeque<(Nanos, [f64; 4])>,
+    sums: [f64; 4],
+    level: [f64; 4],
+    filled: Nanos,
+    used: [f64; 4],
+    admitted: Vec<Nanos>,
+    rejected: Vec<Nanos>,
+}
+
+impl Server {
+    fn new(window: Window, charge: Charge, limits: Limits) -> Self {
+        Server {
+            window,
+            charge,
+            limits,
+            log: VecDeque::new(),
+            sums: [0.0; 4],
+            level: limits.0.map(|limit| limit.map_or(f64::INFINITY, |limit| (limit as f64 / 60.0).max(1.0))),
+            filled: 0,
+            used: [0.0; 4],
+            admitted: Vec::new(),
+            rejected: Vec::new(),
+        }
+    }
+
+    fn amounts(input: i64, output: i64, requests: i64) -> [f64; 4] {
+        [requests as f64, input as f64, output as f64, (input + output) as f64]
+    }
+
+    fn pass(&mut self, now: Nanos) {
+        let seconds = (now - self.filled) as f64 / SECOND as f64;
+        self.filled = now;
+        for (level, limit) in self.level.iter_mut().zip(self.limits.0) {
+            if let Some(limit) = limit {
+                *level = (*level + seconds * limit as f64 / 60.0).min((limit as f64 / 60.0).max(1.0));
+            }
+        }
+        while let Some((_, amounts)) = self.log.pop_front_if(|(at, _)| *at + MINUTE <= now) {
+            (0..4).for_each(|d| self.sums[d] -= amounts[d]);
+        }
+    }
+
+    fn in_window(&self, dimension: usize) -> f64 {
+        self.sums[dimension]
+    }
+
+    fn charge(&mut self, now: Nanos, amounts: [f64; 4]) {
+        if self.window == Window::Sliding && !self.limits.is_empty() {
+            self.log.push_back((now, amounts));
+            (0..4).for_each(|d| self.sums[d] += amounts[d]);
+        }
+        for d in 0..4 {
+            self.level[d] -= amounts[d];
+            self.used[d] += amounts[d];
+        }
+    }
+
+    fn arrive(&mut self, now: Nanos, input: i64, reserved: i64) -> bool {
+        self.pass(now);
+        let output = if self.charge == Charge::Reserved { reserved } else { 0 };
+        let amounts = Server::amounts(input, output, 1);
+        let fits = (0..4).all(|d| match self.limits.0[d] {
+            None => true,
+            Some(limit) => match self.window {
+                Window::Bucket => self.level[d] >= amounts[d].min((limit as f64 / 60.0).max(1.0)) - 1e-6,
+                Window::Sliding => self.in_window(d) + amounts[d] <= limit as f64 + 1e-6,
+            },
+        });
+        if fits {
+            self.charge(now, amounts);
+            self.admitted.push(now);
+        } else {
+            self.rejected.push(now);
+        }
+        fits
+    }
+
+    fn answered(&mut self, now: Nanos, output: i64) {
+        if self.charge == Charge::Settled {
+            self.pass(now);
+            self.charge(now, Server::amounts(0, output, 0));
+        }
+    }
+
+    fn seen(&mut self, now: Nanos) -> Seen {
+        self.pass(now);
+        let mut seen = Seen { limits: self.limits, ..Seen::default() };
+        for d in Dimension::ALL {
+            let remaining = self.limits.of(d).map(|limit| match self.window {
+                Window::Bucket => limit,
+                Window::Sliding => (limit as f64 - self.in_window(d as usize)).max(0.0) as u64,
+            });
+            seen.remaining.set(d, remaining);
+        }
+        seen
+    }
+}
+
+struct Executor {
+    client: LeaseClient,
+    /// What its clock shows more than the simulation's, and how fast it runs.
+    offset: Nanos,
+    drift: f64,
+    group: usize,
+    concurrency: usize,
+    rows: usize,
+    busy: usize,
+    waiting: BTreeMap<u64, Request>,
+    queued: VecDeque<(u64, Request)>,
+    alive: bool,
+    /// The round trip, and the share of messages that are lost.
+    delay: (Nanos, Nanos),
+    loss: f64,
+    stopped: usize,
+    done: usize,
+    limited: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Request {
+    input: i64,
+    output: i64,
+    most: i64,
+    need: Need,
+}
+
+enum Event {
+    Ask(usize, Box<Ask>),
+    Reply(usize, Box<Reply>),
+    Lost(usize),
+    Arrive(usize, Request, Need),
+    Answer(usize, Request, Need, Nanos),
+}
+
+struct Cluster {
+    now: Nanos,
+    random: Random,
+    ledger: Ledger,
+    executors: Vec<Executor>,
+    server: Server,
+    events: BTreeMap<(Nanos, u64), Event>,
+    sequence: u64,
+    latency: (Nanos, Nanos),
+    network: (Nanos, Nanos),
+    accounting: Option<Accounting>,
+    configured: Limits,
+    budget: Budget,
+    /// Whether responses carry rate headers, and refusals the time to wait.
+    headers: bool,
+    retry_after: bool,
+    tokens: (i64, i64, i64),
+    sent: usize,
+}
+
+impl Cluster {
+    fn new(server: Server, configured: Limits, seed: u64) -> Self {
+        Cluster {
+            // Late enough for every executor's clock to be past its beginning.
+            now: 1000 * SECOND,
+            random: Random(seed),
+            ledger: Ledger::new(7),
+            executors: Vec::new(),
+            server,
+            events: BTreeMap::new(),
+            sequence: 0,
+            latency: (100 * MILLISECOND, 900 * MILLISECOND),
+            network: (MILLISECOND, 30 * MILLISECOND),
+            accounting: None,
+            configured,
+            budget: Budget::default(),
+            headers: false,
+            retry_after: false,
+            tokens: (100, 100, 100),
+            sent: 0,
+        }
+    }
+
+    fn start(&mut self) -> &mut Self {
+        self.ledger.configure(&[("g".to_string(), self.configured)].into(), self.budget, self.now);
+        self
+    }
+
+    fn add(&mut self, rows: usize, concurrency: usize) -> &mut Executor {
+        let mut client = LeaseClient::new(format!("executor-{}", self.executors.len()));
+        client.configure(&[("g".to_string(), self.configured)].into(), !self.budget.is_empty());
+        let group = client.group("g", self.accounting, Accounting::Reserved);
+        let offset = self.random.between(-1000 * SECOND, 1000 * SECOND);
+        let drift = 1.0 + (self.random.next() - 0.5) * 100e-6;
+        self.executors.push(Executor {
+            client,
+            offset,
+            drift,
+            group,
+            concurrency,
+            rows,
+            busy: 0,
+            waiting: BTreeMap::new(),
+            queued: VecDeque::new(),
+            alive: true,
+            delay: (MILLISECOND, 20 * MILLISECOND),
+            loss: 0.0,
+            stopped: 0,
+            done: 0,
+            limited: 0,
+        });
+        self.executors.last_mut().unwrap()
+    }
+
+    fn at(&mut self, at: Nanos, event: Event) {
+        self.sequence += 1;
+        self.events.insert((at, self.sequence), event);
+    }
+
+    fn clock(&self, e: usize) -> Nanos {
+        (self.now as f64 * self.executors[e].drift) as Nanos + self.executors[e].offset
+    }
+
+    fn run(&mut self, seconds: i64) -> &mut Self {
+        let end = self.now + seconds * SECOND;
+        while self.now < end {
+            self.now += MILLISECOND;
+            while let Some(entry) = self.events.first_entry()
+                && entry.key().0 <= self.now
+            {
+                let event = entry.remove();
+                self.happen(event);
+            }
+            for e in 0..self.executors.len() {
+                if self.executors[e].alive {
+                    self.turn(e);
+                }
+            }
+        }
+        self
+    }
+
+    fn turn(&mut self, e: usize) {
+        let clock = self.clock(e);
+        let (low, high, most) = self.tokens;
+        let exec = &mut self.executors[e];
+        // Rows come in up to twice the concurrency, as the operator pushes them.
+        while exec.rows > 0 && exec.queued.len() + exec.busy + exec.waiting.len() < 2 * exec.concurrency {
+            exec.rows -= 1;
+            let output = low + ((high - low) as f64 * self.random.next()) as i64;
+            let reserved = exec.client.accounting(exec.group) == Accounting::Reserved;
+            let estimate = if reserved { most } else { (low + high) / 2 };
+            let need = Need { input: 50, output: estimate, most_tokens: 60 + most, most_nanousd: (60 + most) * 1000 };
+            let ticket = exec.client.enter(exec.group, need);
+            exec.queued.push_back((ticket, Request { input: 50, output, most, need }));
+        }
+        let mut go = Vec::new();
+        while exec.busy + go.len() + exec.waiting.len() < exec.concurrency
+            && let Some((ticket, request)) = exec.queued.pop_front()
+        {
+            match exec.client.ready(exec.group, ticket, request.need, clock) {
+                Turn::Granted(need) => go.push((request, need)),
+                Turn::Wait => drop(exec.waiting.insert(ticket, request)),
+                Turn::OverBudget => exec.stopped += 1,
+            }
+        }
+        for (ticket, turn) in exec.client.release(clock) {
+            let request = exec.waiting.remove(&ticket).expect("a ticket is released once");
+            match turn {
+                Turn::Granted(need) => go.push((request, need)),
+                _ => exec.stopped += 1,
+            }
+        }
+        let message = exec.client.message(Totals { requests: exec.done as i64, ..Totals::default() }, clock);
+        let (delay, loss) = (exec.delay, exec.loss);
+        exec.busy += go.len();
+        for (request, need) in go {
+            self.sent += 1;
+            let at = self.now + self.random.between(self.network.0, self.network.1);
+            self.at(at, Event::Arrive(e, request, need));
+        }
+        if let Some(ask) = message {
+            if self.random.next() < loss {
+                self.at(self.now + 3 * SECOND, Event::Lost(e));
+            } else {
+                let at = self.now + self.random.between(delay.0, delay.1);
+                self.at(at, Event::Ask(e, Box::new(ask)));
+            }
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Ask(e, ask) => {
+                let text = serde_json::to_string(&ask).unwrap();
+                let reply = self.ledger.serve(&serde_json::from_str(&text).unwrap(), self.now);
+                let (delay, loss) = (self.executors[e].delay, self.executors[e].loss);
+                if self.random.next() < loss {
+                    self.at(self.now + 3 * SECOND, Event::Lost(e));
+                } else {
+                    let at = self.now + self.random.between(delay.0, delay.1);
+                    self.at(at, Event::Reply(e, Box::new(reply)));
+                }
+            }
+            Event::Reply(e, reply) => {
+                let clock = self.clock(e);
+                self.executors[e].client.reply(&reply, clock);
+            }
+            Event::Lost(e) => {
+                let clock = self.clock(e);
+                self.executors[e].client.lost(clock);
+            }
+            Event::Arrive(e, request, need) => {
+                let taken = self.server.arrive(self.now, request.input, request.most);
+                let latency = if taken { self.random.between(self.latency.0, self.latency.1) } else { MILLISECOND };
+                let pause = if taken { -1 } else { 0 };
+                self.at(self.now + latency, Event::Answer(e, request, need, pause));
+            }
+            Event::Answer(e, request, need, refused) => {
+                let taken = refused < 0;
+                if taken {
+                    self.server.answered(self.now, request.output);
+                }
+                let clock = self.clock(e);
+                let seen = self.headers.then(|| self.server.seen(self.now));
+                let first = self.server.log.front().map_or(SECOND, |(at, _)| at + MINUTE - self.now);
+                let pause = (!taken && self.retry_after).then(|| match self.server.window {
+                    Window::Bucket => 100 * MILLISECOND,
+                    Window::Sliding => first.max(100 * MILLISECOND),
+                });
+                let exec = &mut self.executors[e];
+                exec.busy -= 1;
+                if taken {
+                    exec.done += 1
+                } else {
+                    exec.limited += 1
+                }
+                // A refused row comes again.
+                exec.rows += usize::from(!taken);
+                exec.client.settle(
+                    exec.group,
+                    &Settlement {
+                        granted: need,
+                        input: taken.then_some(request.input),
+                        output: taken.then_some(request.output),
+                        reserved: Some(request.most),
+                        nanousd: taken.then_some((request.input + request.output) * 1000),
+                        was_taken: Some(taken),
+                        pause,
+                        seen,
+                    },
+                    clock,
+                );
+            }
+        }
+    }
+
+    fn share(&self, dimension: Dimension, limit: f64, seconds: i64) -> f64 {
+        self.server.used[dimension as usize] / (limit / 60.0 * seconds as f64)
+    }
+}
+
+fn requests(per_minute: u64) -> Limits {
+    Limits([Some(per_minute), None, None, None])
+}
+
+/// The three distributions of the work: all in one place, spread, and an executor that dies with another that comes.
+fn distributions(make: &dyn Fn(u64) -> Cluster, judge: &dyn Fn(&str, &Cluster, i64)) {
+    let mut one = make(1);
+    one.start();
+    one.add(1_000_000, 256);
+    for _ in 0..3 {
+        one.add(0, 256);
+    }
+    judge("one partition", one.run(150), 150);
+
+    let mut even = make(2);
+    even.start();
+    for _ in 0..4 {
+        even.add(1_000_000, 64);
+    }
+    judge("spread", even.run(150), 150);
+
+    let mut killed = make(3);
+    killed.start();
+    for _ in 0..4 {
+        killed.add(1_000_000, 64);
+    }
+    killed.run(75);
+    killed.executors[1].alive = false;
+    killed.add(1_000_000, 64);
+    judge("killed and added", killed.run(75), 150);
+}
+
+#[test]
+fn a_limit_on_requests_is_used_in_full_and_never_exceeded() {
+    for window in [Window::Bucket, Window::Sliding] {
+        for limit in [9_800, 1_200] {
+            distributions(
+                &|seed| Cluster::new(Server::new(window, Charge::Reserved, requests(limit)), requests(limit), seed),
+                &|name, cluster, seconds| {
+                    let share = cluster.share(Dimension::Requests, limit as f64, seconds);
+                    assert!(cluster.server.rejected.is_empty(), "{name} {limit}: {}", cluster.server.rejected.len());
+                    assert!(share >= 0.98, "{name} {limit}: {share}");
+                },
+            );
+        }
+    }
+}
+
+fn tokens(limits: [Option<u64>; 4], accounting: Accounting) -> impl Fn(Window, Charge, u64) -> Cluster {
+    move |window, charge, seed| {
+        let mut cluster = Cluster::new(Server::new(window, charge, Limits(limits)), Limits(limits), seed);
+        cluster.accounting = Some(accounting);
+        cluster.tokens = (20, 380, 400);
+        cluster
+    }
+}
+
+#[test]
+fn a_limit_on_tokens_is_used_though_answers_have_random_lengths() {
+    // A bucket with a second's worth holds some requests of 450 tokens only if the limit is large enough.
+    for (window, charge, accounting, limit) in [
+        (Window::Sliding, Charge::Reserved, Accounting::Reserved, 600_000),
+        (Window::Bucket, Charge::Reserved, Accounting::Reserved, 600_000),
+        (Window::Sliding, Charge::Settled, Accounting::Used, 600_000),
+        (Window::Bucket, Charge::Settled, Accounting::Used, 600_000),
+        (Window::Sliding, Charge::Reserved, Accounting::Reserved, 60_000),
+        (Window::Sliding, Charge::Settled, Accounting::Used, 60_000),
+    ] {
+        let make = tokens([None, None, None, Some(limit)], accounting);
+        distributions(&|seed| make(window, charge, seed), &|name, cluster, seconds| {
+            let share = cluster.share(Dimension::Tokens, limit as f64, seconds);
+            let what = format!("{name} {limit} {accounting:?} {}", window == Window::Sliding);
+            assert!(cluster.server.rejected.is_empty(), "{what}: {} rejected", cluster.server.rejected.len());
+            assert!(share >= 0.95, "{what}: {share}");
+        });
+    }
+}
+
+#[test]
+fn slow_and_lossy_messages_waste_and_never_exceed() {
+    for (delay, loss, seed) in [(100, 0.0, 1), (400, 0.0, 2), (1500, 0.0, 3), (20, 0.05, 4), (300, 0.2, 5)] {
+        let mut cluster =
+            Cluster::new(Server::new(Window::Sliding, Charge::Reserved, requests(1_200)), requests(1_200), seed);
+        cluster.start();
+        for _ in 0..3 {
+            let executor = cluster.add(100_000, 128);
+            executor.delay = (MILLISECOND, delay * MILLISECOND);
+            executor.loss = loss;
+        }
+        cluster.run(150);
+        let share = cluster.share(Dimension::Requests, 1_200.0, 150);
+        assert!(cluster.server.rejected.is_empty(), "{delay} ms {loss}: {}", cluster.server.rejected.len());
+        let least = if loss == 0.0 && delay <= 400 { 0.95 } else { 0.4 };
+        assert!(share >= least, "{delay} ms {loss}: {share}");
+    }
+}
+
+#[test]
+fn very_low_limits_are_single_requests_and_fair() {
+    for (limit, window) in [(60, Window::Sliding), (60, Window::Bucket), (6, Window::Sliding), (1, Window::Sliding)] {
+        let mut cluster = Cluster::new(Server::new(window, Charge::Reserved, requests(limit)), requests(limit), 5);
+        cluster.network = (MILLISECOND, 5 * MILLISECOND);
+        cluster.start();
+        for _ in 0..4 {
+            cluster.add(1000, 8);
+        }
+        let seconds = if limit < 10 { 900 } else { 300 };
+        cluster.run(seconds);
+        assert!(cluster.server.rejected.is_empty(), "{limit}: {}", cluster.server.rejected.len());
+        let sent: Vec<usize> = cluster.executors.iter().map(|executor| executor.done).collect();
+        let expected = limit as f64 * seconds as f64 / 60.0;
+        let all = cluster.server.admitted.len() as f64;
+        assert!(all >= 0.975 * expected - 1.0, "{limit}: {all} of {expected}");
+        let (least, most) = (*sent.iter().min().unwrap(), *sent.iter().max().unwrap());
+        assert!(most - least <= 2 + most / 20, "{limit}: {sent:?}");
+    }
+}
+
+#[test]
+fn demand_decides_who_gets_how_much() {
+    let mut cluster = Cluster::new(Server::new(Window::Sliding, Charge::Reserved, requests(6_000)), requests(6_000), 9);
+    cluster.latency = (100 * MILLISECOND, 100 * MILLISECOND);
+    cluster.start();
+    // Two that could use all, and one that stands still at 20 a second.
+    cluster.add(1_000_000, 200);
+    cluster.add(1_000_000, 200);
+    cluster.add(1_000_000, 2);
+    cluster.run(60);
+    let done: Vec<f64> = cluster.executors.iter().map(|executor| executor.done as f64 / 60.0).collect();
+    assert!((done[0] / done[1] - 1.0).abs() < 0.1, "{done:?}");
+    assert!((5.0..=21.0).contains(&done[2]), "{done:?}");
+    assert!(done.iter().sum::<f64>() >= 97.0, "{done:?}");
+    assert!(cluster.server.rejected.is_empty());
+}
+
+#[test]
+fn a_fresh_start_has_no_burst() {
+    let mut cluster = Cluster::new(Server::new(Window::Bucket, Charge::Reserved, requests(6_000)), requests(6_000), 4);
+    cluster.start();
+    for _ in 0..8 {
+        cluster.add(10_000, 256);
+    }
+    cluster.run(10);
+    for pair in cluster.server.admitted.windows(101) {
+        assert!(pair[100] - pair[0] >= 700 * MILLISECOND, "100 requests in {} ms", (pair[100] - pair[0]) / MILLISECOND);
+    }
+}
+
+#[test]
+fn a_limit_that_the_server_lowers_is_kept_and_used() {
+    for (window, headers, retry_after) in [
+        (Window::Bucket, true, true),
+        (Window::Sliding, true, true),
+        (Window::Bucket, false, true),
+        (Window::Bucket, false, false),
+        (Window::Sliding, false, true),
+    ] {
+        let what = format!("sliding {} headers {headers} retry after {retry_after}", window == Window::Sliding);
+        let before = requests(6_000);
+        // With headers nothing need be configured; without them the configured limit is suddenly wrong.
+        let configured = if headers { Limits::default() } else { before };
+        let mut cluster = Cluster::new(Server::new(window, Charge::Reserved, before), configured, 8);
+        (cluster.headers, cluster.retry_after) = (headers, retry_after);
+        cluster.start();
+        for _ in 0..4 {
+            cluster.add(1_000_000, 64);
+        }
+        cluster.run(90);
+        cluster.server.limits = requests(3_000);
+        let lowered = cluster.now;
+        let used = cluster.server.used[0];
+        cluster.run(150);
+        let late = cluster.server.rejected.iter().filter(|at| **at > lowered + 10 * SECOND).count() as f64;
+        let admitted = (cluster.server.used[0] - used) / (150.0 * 50.0);
+        // Without a word of the server's a slower rate must be probed, at the price of a few refusals.
+        let tolerated = if headers { 0.0 } else { 0.01 * 140.0 * 50.0 };
+        assert!(late <= tolerated, "{what}: {late} refused late");
+        // A sliding window is still full of what was sent before.
+        let least = match (window, headers) {
+            (Window::Bucket, _) => 0.9,
+            (Window::Sliding, true) => 0.72,
+            (Window::Sliding, false) => 0.6,
+        };
+        assert!(admitted >= least, "{what}: {admitted}");
+    }
+}
+
+#[test]
+fn a_budget_of_requests_is_exact() {
+    for (rows, loss) in [(10_000, 0.0), (10_000, 0.1), (300, 0.0)] {
+        let server = Server::new(Window::Sliding, Charge::Reserved, Limits::default());
+        let mut cluster = Cluster::new(server, Limits::default(), 3);
+        cluster.budget = Budget { requests: Some(1_000), ..Budget::default() };
+        cluster.start();
+        for _ in 0..4 {
+            cluster.add(rows / 4, 64).loss = loss;
+        }
+        cluster.run(240);
+        let stopped: usize = cluster.executors.iter().map(|executor| executor.stopped).sum();
+        assert_eq!(cluster.server.admitted.len(), rows.min(1_000), "loss {loss}");
+        assert_eq!(stopped, rows.saturating_sub(1_000), "every other row is told");
+    }
+}
+
+#[test]
+fn a_budget_of_money_is_never_exceeded_and_nearly_used() {
+    let mut cluster =
+        Cluster::new(Server::new(Window::Sliding, Charge::Settled, Limits::default()), Limits::default(), 6);
+    cluster.accounting = Some(Accounting::Used);
+    cluster.tokens = (10, 400, 400);
+    cluster.budget = Budget { usd: Some(0.5), ..Budget::default() };
+    cluster.start();
+    for _ in 0..4 {
+        cluster.add(10_000, 64);
+    }
+    cluster.run(240);
+    let input = cluster.server.admitted.len() as f64 * 50.0;
+    let usd = (input + cluster.server.used[Dimension::OutputTokens as usize]) * 1000.0 / 1e9;
+    assert!(usd <= 0.5, "{usd}");
+    assert!(usd >= 0.4985, "{usd}");
+    let ended: usize = cluster.executors.iter().map(|executor| executor.stopped + executor.done).sum();
+    assert_eq!(ended, 40_000);
+    let report = cluster.ledger.report(cluster.now);
+    assert!((report.budget_used.usd.unwrap() - usd).abs() < 1e-9);
+}
+
+#[test]
+fn a_dead_executor_does_not_hold_up_the_end_of_a_budget() {
+    let mut cluster =
+        Cluster::new(Server::new(Window::Sliding, Charge::Reserved, Limits::default()), Limits::default(), 3);
+    cluster.budget = Budget { requests: Some(1_000), ..Budget::default() };
+    cluster.latency = (5 * SECOND, 5 * SECOND);
+    cluster.start();
+    for _ in 0..2 {
+        cluster.add(10_000, 64);
+    }
+    cluster.run(3);
+    cluster.executors[0].alive = false;
+    cluster.run(200);
+    assert!(cluster.server.admitted.len() <= 1_000);
+    let alive = &cluster.executors[1];
+    assert_eq!(alive.stopped + alive.done, 10_000);
+}

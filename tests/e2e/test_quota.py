@@ -1,0 +1,239 @@
+"""One limit for the whole cluster, by the server's own account: used in full, and nothing refused.
+
+ASSAY_QUOTA_SECONDS says how long each part runs (scripts/soak: 300 s; else 20 s), ASSAY_QUOTA_EXECUTORS on how many
+executors.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+from support.processes import Program, wait_until
+from support.spark import APPS, Installation, executors, model
+from support.testkit import Testkit
+
+SECONDS = int(os.environ.get("ASSAY_QUOTA_SECONDS", "20"))
+EXECUTORS = int(os.environ.get("ASSAY_QUOTA_EXECUTORS", "2"))
+IS_LONG = SECONDS >= 120
+# Requests a minute: what an examiner's server is strict about.
+RPM = 9800 if IS_LONG else 3000
+# What the first and the last seconds of a short run take of it.
+LEAST_REQUESTS = 0.98 if IS_LONG else 0.96
+LEAST_TOKENS = 0.95 if IS_LONG else 0.92
+
+
+class Quota:
+    """A server with limits, and a query on a cluster under them."""
+
+    def __init__(self, installation: Installation, start_testkit: Callable[..., Testkit], folder: Path) -> None:
+        self.installation = installation
+        self.start_testkit = start_testkit
+        self.folder = folder
+
+    def server(self, *arguments: str, latency: str = "200ms") -> Testkit:
+        return self.start_testkit("--latency", latency, *arguments)
+
+    def begin(
+        self,
+        server: Testkit,
+        rows: int,
+        partitions: int,
+        executors: int = EXECUTORS,
+        conf: dict[str, str] | None = None,
+        **settings: Any,
+    ) -> Program:
+        self.results = self.folder / "results.json"
+        return self.installation.start(
+            "spark-submit",
+            [APPS / "quota_app.py", str(rows), str(partitions), self.results],
+            folder=self.folder,
+            name="quota",
+            master=f"local-cluster[{executors},1,1024]",
+            conf={**model("m", endpoint=server.url, **{"max_concurrency": 256, **settings}), **(conf or {})},
+        )
+
+    def end(self, program: Program, within: float) -> dict[str, Any]:
+        try:
+            program.succeed(within=within)
+        finally:
+            program.stop()
+        return json.loads(self.results.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def quota(installation: Installation, start_testkit: Callable[..., Testkit], tmp_path: Path) -> Quota:
+    return Quota(installation, start_testkit, tmp_path)
+
+
+def busy_part(server: Testkit) -> dict[str, Any]:
+    """The server's account of the seconds between the first and the last that were busy."""
+    busy = [second["second"] for second in server.usage()["seconds"] if second["admitted"]]
+    return server.usage(begin=busy[0] + 1, end=busy[-1])
+
+
+WAYS = ["bucket", "sliding", "reserved", "settled"]
+
+
+@pytest.mark.parametrize("count", WAYS)
+@pytest.mark.parametrize("where", ["one partition", "spread", "killed and added"])
+def test_a_limit_on_requests_is_used_and_never_exceeded(quota: Quota, where: str, count: str, soak: Any) -> None:
+    if not IS_LONG and (where, count) not in {
+        ("one partition", "bucket"),
+        ("spread", "sliding"),
+        ("killed and added", "sliding"),
+    }:
+        pytest.skip("in the long form")
+    server = quota.server("--rpm", str(RPM), "--count", count)
+    rows = RPM * SECONDS // 60
+    partitions = 1 if where == "one partition" else 4 * EXECUTORS
+    program = quota.begin(server, rows, partitions, requests_per_minute=RPM)
+    try:
+        if where == "killed and added":
+            wait_until(
+                lambda: server.stats()["answered"] >= rows // 3, within=180 + SECONDS, what="a third of the rows"
+            )
+            os.kill(executors(program)[0], signal.SIGKILL)
+        outcome = quota.end(program, within=240 + 3 * SECONDS)
+    finally:
+        program.stop()
+    assert outcome["ok"]["n"] == rows
+    used = busy_part(server)
+    share = used["limits"]["requests"]["share"]
+    soak.add(
+        "quota",
+        f"requests, {where}, {count}",
+        rows=rows,
+        seconds=outcome["seconds"],
+        calls=used["admitted"],
+        share=share,
+    )
+    assert server.usage()["rejected"] == 0
+    assert share >= LEAST_REQUESTS or where == "killed and added", used["windows"]
+
+
+@pytest.mark.parametrize("count", WAYS)
+def test_a_limit_on_tokens_is_used_though_answers_differ_in_length(quota: Quota, count: str, soak: Any) -> None:
+    if not IS_LONG and count not in ("reserved", "settled"):
+        pytest.skip("in the long form")
+    tpm = 300_000
+    server = quota.server("--tpm", str(tpm), "--count", count, "--no-rate-headers")
+    # A row takes about 64 and some tokens where they are reserved; fewer where not.
+    rows = tpm * SECONDS // 60 // (80 if count == "reserved" else 30)
+    accounting = "reserved" if count == "reserved" else "used"
+    program = quota.begin(server, rows, 4 * EXECUTORS, tokens_per_minute=tpm, output_token_accounting=accounting)
+    outcome = quota.end(program, within=240 + 5 * SECONDS)
+    assert outcome["ok"]["n"] + outcome.get("truncated", {"n": 0})["n"] == rows
+    used = busy_part(server)
+    share = used["limits"]["tokens"]["share"]
+    soak.add("quota", f"tokens, {count}", rows=rows, seconds=outcome["seconds"], calls=used["admitted"], share=share)
+    assert server.usage()["rejected"] == 0
+    assert share >= LEAST_TOKENS, used["windows"]
+
+
+def test_a_limit_that_the_server_lowers_is_kept_within_ten_seconds(quota: Quota, soak: Any) -> None:
+    seconds = max(SECONDS, 40)
+    server = quota.server("--rpm", "6000", "--count", "bucket")
+    program = quota.begin(server, 6000 * seconds // 60, 4 * EXECUTORS)
+    try:
+        wait_until(lambda: server.stats()["answered"] >= 1000, within=180, what="a thousand answers")
+        server.quota(rpm=3000)
+        lowered = server.usage()["now_s"]
+        time.sleep(seconds * 2 // 3)
+        late = server.usage(begin=int(lowered) + 10, end=int(lowered) + seconds * 2 // 3)
+    finally:
+        program.stop()
+    share = late["limits"]["requests"]["share"]
+    soak.add("quota", "limit lowered half way", rows=0, seconds=seconds, calls=late["admitted"], share=share)
+    assert late["rejected"] == 0
+    assert share >= 0.9
+
+
+def test_the_budget_of_requests_is_exact_over_the_cluster(quota: Quota) -> None:
+    server = quota.server(latency="50ms")
+    program = quota.begin(server, 2000, 8, conf={"spark.assay.budget.requests": "500"})
+    outcome = quota.end(program, within=240)
+    assert outcome["ok"]["n"] == 500
+    assert outcome["budget_stopped"]["n"] == 1500
+    assert outcome["budget_stopped"]["attempts"] == 0
+    assert server.stats()["requests"] == 500
+
+
+def test_the_budget_of_money_is_not_exceeded(quota: Quota) -> None:
+    server = quota.server("--price-input", "10", "--price-output", "40", latency="50ms")
+    prices = {"price.input": 10, "price.output": 40}
+    program = quota.begin(server, 3000, 8, conf={"spark.assay.budget.usd": "0.5"}, **prices)
+    outcome = quota.end(program, within=240)
+    spent = server.stats()["cost_nano_usd"] / 1e9
+    assert outcome["budget_stopped"]["n"] > 0
+    assert 0.45 <= spent <= 0.5
+    assert abs(outcome["ok"]["usd"] + outcome.get("truncated", {"usd": 0.0})["usd"] - spent) < 1e-6
+
+
+def test_scaling_is_linear_until_the_limit(quota: Quota, soak: Any) -> None:
+    if not IS_LONG:
+        pytest.skip("in the long form")
+    rates = {}
+    for count in (1, 2, 4, 8):
+        server = quota.server(latency="500ms")
+        rows = 64 * 60 * count
+        program = quota.begin(server, rows, count, executors=count, max_concurrency=32)
+        outcome = quota.end(program, within=600)
+        admitted = [second["admitted"] for second in server.usage()["seconds"]][3:-3]
+        rates[count] = sum(admitted) / len(admitted)
+        soak.add("scaling", f"{count} executors", rows=rows, seconds=outcome["seconds"], calls=rows, rate=rates[count])
+        server.stop()
+    for count, rate in rates.items():
+        assert rate >= 0.95 * 64 * count, rates
+
+
+def test_a_prompt_larger_than_the_limit_ends_at_once(spark: SparkSession, testkit: Testkit) -> None:
+    for key, value in model("small", endpoint=testkit.url, input_tokens_per_minute=100).items():
+        spark.conf.set(key, value)
+    begun = time.monotonic()
+    row = spark.sql("SELECT llm_complete('small', repeat('many words ', 2000)) AS r").head().r
+    assert row.status == "invalid_request"
+    assert "inputTokensPerMinute" in row.error.message
+    assert row.attempts == 0
+    assert time.monotonic() - begun < 20
+
+
+def test_limits_that_contradict_are_errors_of_planning(spark: SparkSession, testkit: Testkit) -> None:
+    for name, limit in (("left", 10), ("right", 20)):
+        for key, value in model(name, endpoint=testkit.url, quota_group="g", requests_per_minute=limit).items():
+            spark.conf.set(key, value)
+    try:
+        with pytest.raises(PySparkException) as refused:
+            spark.sql("SELECT llm_complete('left', 'x')")
+        assert refused.value.getCondition() == "ASSAY_INVALID_MODEL"
+        for word in ("'left'", "'right'", "'g'", "requestsPerMinute"):
+            assert word in str(refused.value)
+        spark.conf.set("spark.assay.model.right.requestsPerMinute", "0")
+        with pytest.raises(PySparkException) as refused:
+            spark.sql("SELECT llm_complete('left', 'x')")
+        assert "must be a whole number of at least 1" in str(refused.value)
+    finally:
+        for name in ("left", "right"):
+            for setting in ("provider", "endpoint", "model", "quotaGroup", "requestsPerMinute"):
+                spark.conf.unset(f"spark.assay.model.{name}.{setting}")
+
+
+def test_a_limit_holds_in_local_mode_too(spark: SparkSession, start_testkit: Callable[..., Testkit]) -> None:
+    server = start_testkit("--rpm", "1200", "--count", "bucket", "--latency", "50ms")
+    for key, value in model("slow", endpoint=server.url, requests_per_minute=1200).items():
+        spark.conf.set(key, value)
+    rows = 200
+    ok = spark.sql(
+        f"SELECT count_if(llm_complete('slow', concat('item ', id)).status = 'ok') AS n FROM range(0, {rows}, 1, 4)"
+    ).head()
+    assert ok.n == rows
+    assert server.usage()["rejected"] == 0
+    assert busy_part(server)["limits"]["requests"]["share"] >= 0.95
