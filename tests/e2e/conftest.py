@@ -2,9 +2,10 @@
 
 Settings, all from the environment: ASSAY_JAR (the jar), ASSAY_TESTKIT (the test server's program), ASSAY_SPARK (4.1 or 4.0,
 to be what this Python's pyspark is), ASSAY_CLIENT_PYTHON (a Python with the Spark Connect client only),
-ASSAY_LLMOCK_PYTHON and ASSAY_LLAMA_PYTHON (Pythons with the independent servers), ASSAY_SHARED (the folder with `data/`),
-ASSAY_ROWS (how many rows the counts are made on), ASSAY_SOAK (a file for the measurements of the long form).
-scripts/e2e sets them.
+ASSAY_LLMOCK_PYTHON and ASSAY_LLAMA_PYTHON (Pythons with independent servers), ASSAY_WIREMOCK (a jar) and ASSAY_TOXIPROXY
+(a program), ASSAY_COMPLIANCE (a file for how each fault ended), ASSAY_SHARED (the folder with `data/`),
+ASSAY_ROWS (how many rows the counts are made on), ASSAY_STORM_ROWS (how many the storm has), ASSAY_SOAK (a file for the
+measurements of the long form). scripts/e2e sets them.
 """
 
 from __future__ import annotations

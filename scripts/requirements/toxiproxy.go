@@ -1,0 +1,1 @@
+github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0
