@@ -1,6 +1,6 @@
 # Every habit of the project; `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test counterparts lint bench soak docs wheel format clean
+.PHONY: help build demo test counterparts lint bench soak compliance docs wheel format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,9 @@ bench: ## Measure against the peers and write docs/benchmarks.md
 
 soak: ## Run the long proofs and write docs/soak.md
 	scripts/soak
+
+compliance: ## Try every fault of the independent servers and write docs/compliance.md
+	scripts/compliance
 
 docs: ## Write the generated parts of docs/
 	scripts/docs

@@ -11,7 +11,10 @@ from typing import Any
 SERVERS = {
     "llmock": (
         "llmock {}",
-        "After each line the server's own verdict on the client (`GET /_llmock/verdict`) found nothing wrong.",
+        "After each line the server's own verdict on the client (`GET /_llmock/verdict`) must find nothing wrong, with two "
+        "exceptions: it warns that an account without money is not asked again (`gave_up`), and now and then that a malformed "
+        "stream was not (`malformed_chunk_ignored`), where the second request, which the calls show, comes before it has seen "
+        "the first one left. Under a quota only its errors count, and the calls are the answered ones.",
     ),
     "WireMock": ("WireMock {}", "The answers are those of the providers' documentation."),
     "toxiproxy": (
@@ -20,7 +23,7 @@ SERVERS = {
     ),
     "testkit": ("The project's own test server", "The cost of each row is what the server's books say."),
 }
-PROVIDERS = ("openai", "anthropic", "gemini")
+PROVIDERS = ("openai", "openai_responses", "anthropic", "gemini")
 MODES = {"whole": "whole", "stream": "streamed"}
 
 

@@ -26,7 +26,7 @@ from support.spark import model
 from support.testkit import Testkit
 
 # The base path of each provider's wire format at llmock and at the testkit.
-PROVIDERS = {"openai": "/v1", "anthropic": "/anthropic", "gemini": "/gemini"}
+PROVIDERS = {"openai": "/v1", "openai_responses": "/v1", "anthropic": "/anthropic", "gemini": "/gemini"}
 MODES = {"whole": False, "stream": True}
 RETRIED = 2
 """The calls of a request that fails once."""
@@ -149,7 +149,13 @@ LLMOCK = [
         for code, status in FOR_EVER.items()
     ),
     Case("429, 500 and 503 in turn", [fail(429, retry_after=0.1), fail(500), fail(503, retry_after=0.1)], calls=4),
-    Case("429 out of money", [fail(429, code="insufficient_quota")], "quota_exhausted", 1, providers=("openai",)),
+    Case(
+        "429 out of money",
+        [fail(429, code="insufficient_quota")],
+        "quota_exhausted",
+        1,
+        providers=("openai", "openai_responses"),
+    ),
     Case("late answer", [{"type": "delay", "seconds": 0.5}], calls=1),
     Case("answer after the timeout", [{"type": "delay", "seconds": 3}], settings={"timeout_ms": 1000}),
     Case("late first token", [{"type": "slow_first_token", "seconds": 0.5}], calls=1, modes=("stream",)),
@@ -186,7 +192,12 @@ def test_llmock_finds_nothing_wrong(ask: Ask, llmock: LLMock, case: Case, provid
     assert verdict["passed"]
     # To llmock every 429 may pass; where the account is out of money, waiting mends nothing.
     warned = ["gave_up"] if case.status == "quota_exhausted" else []
-    assert [finding["code"] for finding in verdict["findings"]] == warned
+    findings = [finding["code"] for finding in verdict["findings"]]
+    if case.name == "stream malformed":
+        # The client leaves such a stream and asks again, which the calls show. Where its random wait is short, it asks before
+        # llmock has seen it leave, and llmock takes the second request for another call.
+        findings = [code for code in findings if code != "malformed_chunk_ignored"]
+    assert findings == warned
     if case.name == "late first token":
         assert row.ttft_ms >= 500
 
@@ -232,6 +243,25 @@ WHOLE = {
         "choices": [{"index": 0, "message": {"role": "assistant", "content": "Yes."}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11},
     },
+    "openai_responses": {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1,
+        "status": "completed",
+        "model": "sim",
+        "output": [
+            {
+                "type": "message",
+                "id": "msg_1",
+                "role": "assistant",
+                "status": "completed",
+                "content": [{"type": "output_text", "text": "Yes.", "annotations": []}],
+            }
+        ],
+        "error": None,
+        "incomplete_details": None,
+        "usage": {"input_tokens": 9, "output_tokens": 2, "total_tokens": 11},
+    },
     "anthropic": {
         "id": "msg_1",
         "type": "message",
@@ -255,7 +285,27 @@ def _chunk(delta: dict[str, Any], finish: str | None) -> dict[str, Any]:
     return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "sim", "choices": [choice]}
 
 
+def _responses_events() -> list[tuple[str, dict[str, Any]]]:
+    whole = WHOLE["openai_responses"]
+    begun = {**whole, "status": "in_progress", "output": [], "usage": None}
+    item = whole["output"][0]
+    part = item["content"][0]
+    place = {"item_id": item["id"], "output_index": 0, "content_index": 0}
+    events: list[dict[str, Any]] = [
+        {"type": "response.created", "response": begun},
+        {"type": "response.output_item.added", "output_index": 0, "item": {**item, "content": []}},
+        {"type": "response.content_part.added", **place, "part": {**part, "text": ""}},
+        {"type": "response.output_text.delta", **place, "delta": "Yes."},
+        {"type": "response.output_text.done", **place, "text": "Yes."},
+        {"type": "response.content_part.done", **place, "part": part},
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": whole},
+    ]
+    return [(event["type"], {**event, "sequence_number": i}) for i, event in enumerate(events)]
+
+
 STREAM = {
+    "openai_responses": sse(*_responses_events()),
     "openai": sse(
         (None, _chunk({"role": "assistant", "content": ""}, None)),
         (None, _chunk({"content": "Yes."}, None)),
@@ -347,7 +397,7 @@ WIREMOCK = [
         ONE_RETRY,
         ("stream",),
         # Cut in half, Gemini's one event does not parse.
-        ("openai", "anthropic"),
+        ("openai", "openai_responses", "anthropic"),
     ),
     Case("empty body with 200", always({"status": 200}), "network_error", 2, ONE_RETRY, ("whole",)),
     Case("page with 200", always(page(200)), "server_error", 2, ONE_RETRY, ("whole",)),
@@ -503,14 +553,14 @@ TESTKIT = [
     Case("stream-error"),
     Case("slow", calls=1),
     Case("dribble", calls=1),
-    Case("refusal", status="refused", calls=1, providers=("openai", "anthropic")),
+    Case("refusal", status="refused", calls=1, providers=("openai", "openai_responses", "anthropic")),
     Case("refusal", status="content_filtered", calls=1, providers=("gemini",)),
-    Case("content-filter", status="content_filtered", calls=1, providers=("openai", "gemini")),
+    Case("content-filter", status="content_filtered", calls=1, providers=("openai", "openai_responses", "gemini")),
     Case("length", status="truncated", calls=1),
 ]
 
-# In these the model ran, and what it cost stands nowhere in what comes back.
-HIDDEN_COST = ("truncated", "malformed", "stall-body")
+# Here what the first attempt cost stands nowhere in what comes back, or only what it had cost up to then.
+HIDDEN_COST = ("truncated", "malformed", "stall-body", "stream-error")
 
 
 @table(TESTKIT)

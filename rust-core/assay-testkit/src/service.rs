@@ -216,7 +216,10 @@ async fn call(state: &Arc<State>, route: &Route, head: &Parts, body: &[u8]) -> S
     };
     let text = if call.texts.is_some() { String::new() } else { state.config.answers.answer(&call.question, speaker) };
     let finish = fault.and_then(FaultKind::finish).unwrap_or(Finish::Stop);
-    let answer = Answer::new(text, &call, state.config.habits, finish);
+    let mut answer = Answer::new(text, &call, state.config.habits, finish);
+    if answer.finish == Finish::ContentFilter && api.filters_prompts() {
+        answer = answer.held_back();
+    }
 
     let demand = Demand {
         input_tokens: call.input_tokens,

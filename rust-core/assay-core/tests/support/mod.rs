@@ -215,6 +215,11 @@ pub fn double(completion: &StructArray, field: &str) -> Option<f64> {
     column.is_valid(0).then(|| column.value(0))
 }
 
+pub fn whole(completion: &StructArray, field: &str) -> Option<i64> {
+    let column = completion.column_by_name(field).unwrap().as_primitive::<Int64Type>();
+    column.is_valid(0).then(|| column.value(0))
+}
+
 pub fn attempts(completion: &StructArray) -> i32 {
     completion.column_by_name("attempts").unwrap().as_primitive::<Int32Type>().value(0)
 }

@@ -134,6 +134,10 @@ impl Api for Generate {
         vec![Bytes::from_static(b"data: {\"candidates\": [{\"content\": [\n\n")]
     }
 
+    fn filters_prompts(&self) -> bool {
+        true
+    }
+
     fn has_retry_after(&self) -> bool {
         false
     }
@@ -198,7 +202,7 @@ fn response(frame: &Frame<'_>, tokens: &Tokens) -> Value {
 
 /// The prompt was refused: there is no candidate. Without a reason where the end says nothing.
 fn blocked(frame: &Frame<'_>, answer: &Answer) -> Value {
-    let mut blocked = response(frame, &Tokens { output: 0, reasoning: 0, ..answer.tokens });
+    let mut blocked = response(frame, &answer.tokens);
     if answer.finish == Finish::ContentFilter {
         blocked["promptFeedback"] = json!({"blockReason": "PROHIBITED_CONTENT"});
     }

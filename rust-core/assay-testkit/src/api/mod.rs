@@ -47,6 +47,11 @@ pub(crate) trait Api: Sync {
     /// The state of the limits, as this provider tells it.
     fn put_rate_headers(&self, _headers: &mut HeaderMap, _verdict: &Verdict) {}
 
+    /// Whether the filter holds back the prompt, so that nothing is said, rather than cut an answer.
+    fn filters_prompts(&self) -> bool {
+        false
+    }
+
     /// Whether a refusal has Retry-After.
     fn has_retry_after(&self) -> bool {
         true
@@ -219,6 +224,17 @@ impl Answer {
             reasoning: thought.tokens,
         };
         Answer { text, reasoning, tokens, finish }
+    }
+}
+
+impl Answer {
+    /// This answer, of which nothing was said.
+    pub(crate) fn held_back(mut self) -> Answer {
+        self.text.clear();
+        self.reasoning.clear();
+        self.tokens.output = 0;
+        self.tokens.reasoning = 0;
+        self
     }
 }
 
