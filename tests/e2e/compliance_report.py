@@ -21,7 +21,10 @@ SERVERS = {
         "toxiproxy {}, before the project's own test server",
         "The calls are those that reached the server behind the proxy.",
     ),
-    "testkit": ("The project's own test server", "The cost of each row is what the server's books say."),
+    "testkit": (
+        "The project's own test server",
+        "The cost of each row is what the server's books say, but where an answer is cut or spoilt before its usage comes.",
+    ),
 }
 PROVIDERS = ("openai", "openai_responses", "anthropic", "gemini")
 MODES = {"whole": "whole", "stream": "streamed"}
