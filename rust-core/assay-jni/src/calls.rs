@@ -64,6 +64,8 @@ pub(crate) fn call(operation: &str, input: &[u8]) -> Result<Vec<u8>> {
             hub.end();
             json!({})
         }
+        // What the tasks of this process that still run have done so far.
+        "open_counters" => json!({ "counters": registry::open_counters() }),
         "mock_calls" => json!({ "calls": provider::mock::calls() }),
         "panic" => panic_for_a_test(),
         other => {
@@ -81,6 +83,7 @@ fn describe() -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "counters": COUNTERS,
+        "price_source": provider::price_source(),
         "conditions": assay_core::ErrorKind::ALL.iter().map(|k| k.condition()).collect::<Vec<_>>(),
         "completion_fields": completion_fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>(),
         "embedding_fields": embedding_fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>(),

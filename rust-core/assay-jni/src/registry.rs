@@ -69,6 +69,19 @@ pub(crate) fn remove(id: i64) {
     }
 }
 
+/// The counters of all sessions of model calls that are open, summed up.
+pub(crate) fn open_counters() -> Vec<i64> {
+    let mut sums = vec![0i64; assay_core::inference::COUNTERS.len()];
+    for session in SESSIONS.read().unwrap_or_else(PoisonError::into_inner).values() {
+        if let Session::Complete(session) = session.as_ref() {
+            for (sum, value) in sums.iter_mut().zip(session.counters()) {
+                *sum = sum.saturating_add(value);
+            }
+        }
+    }
+    sums
+}
+
 /// Cancels every session of model calls: the application ends.
 pub(crate) fn cancel_all() {
     for session in SESSIONS.read().unwrap_or_else(PoisonError::into_inner).values() {

@@ -57,8 +57,30 @@ object AssayConf {
   val NativePathSetting: Setting =
     Setting(NativePath, "", "path", "A native library to load instead of the one in the jar, on every host.")
 
+  val ShowProgress: Setting = Setting(
+    "spark.assay.progress",
+    "auto",
+    "",
+    "Whether the driver prints a line with the progress of model calls to standard error: true, false, or auto: on a " +
+      "terminal where Spark's own progress bar is off."
+  )
+
   val settings: Seq[Setting] =
-    Seq(BatchMaxRows, BatchMaxBytes, BudgetRequests, BudgetTokens, BudgetUsd, NativePathSetting, WindowFirstRows, WindowMaxBytes, WindowMaxRows)
+    Seq(
+      BatchMaxRows,
+      BatchMaxBytes,
+      BudgetRequests,
+      BudgetTokens,
+      BudgetUsd,
+      NativePathSetting,
+      ShowProgress,
+      WindowFirstRows,
+      WindowMaxBytes,
+      WindowMaxRows
+    )
+
+  /** The value of a setting that is a word in the current session. */
+  def text(conf: SQLConf, setting: Setting): String = conf.getConfString(setting.key, setting.default).trim
 
   /** The value of a whole-number setting in the current session. */
   def long(conf: SQLConf, setting: Setting): Long = {

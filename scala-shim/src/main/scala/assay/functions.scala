@@ -8,6 +8,9 @@ import org.apache.spark.sql.functions.{array, call_function, lit, struct}
   */
 object functions {
 
+  /** How far the model calls of the application are, as JSON. */
+  def assay_progress(): Column = call_function("assay_progress")
+
   /** The version of Assay. */
   def assay_version(): Column = call_function("assay_version")
 

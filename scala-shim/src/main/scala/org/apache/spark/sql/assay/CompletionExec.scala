@@ -32,6 +32,7 @@ private[assay] case class CompletionExec(
 
   override protected def doExecute(): RDD[InternalRow] = {
     SessionEnd.watch(sparkContext)
+    Progress.watch(sparkContext, metrics, AssayConf.text(conf, AssayConf.ShowProgress))
     // One column for each input of each call, then one for each guard that is not simply true.
     val guarded = guards.indices.filter(i => guards(i) != Literal.TrueLiteral)
     val inputs = calls.flatMap(_.children) ++ guarded.map(guards)

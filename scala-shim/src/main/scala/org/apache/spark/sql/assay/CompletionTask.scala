@@ -168,13 +168,7 @@ private final class CompletionIterator(
     toOutput(joined(row, answers))
   }
 
-  private def report(): Unit = {
-    val now = bridge.counters(session)
-    Engine.counters.indices.foreach { i =>
-      task.metrics.get(Engine.counters(i)).foreach(_ += (now(i) - reported(i)))
-      reported(i) = now(i)
-    }
-  }
+  private def report(): Unit = CompletionMetrics.report(task.metrics, bridge.counters(session), reported)
 
   private def close(): Unit = if (!closed) {
     closed = true

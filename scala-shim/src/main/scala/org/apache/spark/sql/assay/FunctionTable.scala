@@ -99,6 +99,21 @@ private[assay] object FunctionTable {
 
   val entries: Seq[FunctionEntry] = Seq(
     FunctionEntry(
+      "assay_progress",
+      "",
+      "STRING",
+      "How far the model calls of the application are, as JSON: `active`, rows done and failed, requests, retries by cause, " +
+        "tokens, `cost_usd`, `rows_per_second`, tasks, `elapsed_seconds` and `seconds_left` (null where unknown). It is what the " +
+        "driver knows when the query is analyzed: ask again for newer values. Holds nothing of a request or an answer.",
+      ("get_json_object(assay_progress(), '$.seconds_left') IS NULL", "true"),
+      "misc_funcs",
+      classOf[Literal].getName,
+      children => {
+        Arguments.count("assay_progress", children, 0, 0)
+        Literal(UTF8String.fromString(Progress.json), StringType)
+      }
+    ),
+    FunctionEntry(
       "assay_version",
       "",
       "STRING",
