@@ -1,23 +1,25 @@
 """The command ``assay``.
 
-Exit codes: 0 done; 1 the run failed; 2 a mistake in the command or in the evaluation file.
+Exit codes: 0 done; 1 the run failed, or the doctor found what keeps one from running; 2 a mistake in the command or in
+the evaluation file.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspark.errors import PySparkException
 
 from spark_assay import config as cfg
-from spark_assay import session
+from spark_assay import doctor, session
 from spark_assay._version import __version__
 from spark_assay.config import EvalConfig
 from spark_assay.errors import AssayError, ConfigError
@@ -43,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
     parser = _parser()
     args = parser.parse_args(arguments)
+    if args.command == "doctor":
+        return _doctor(args)
     return run(args.file, overrides=args.set, new_session=lambda: _new_session(args))
 
 
@@ -77,22 +81,63 @@ def run(file: str, *, overrides: Sequence[str], new_session: Callable[[], SparkS
     return _DONE
 
 
+def show_checks(checks: Iterator[doctor.Check], *, as_json: bool) -> int:
+    """Prints what the doctor found, each line as soon as it is known, or all as JSON; returns the exit code."""
+    seen = []
+    for check in checks:
+        seen.append(check)
+        if not as_json:
+            print(f"{check.verdict:<5} {check.name}: {check.message}", flush=True)
+            if check.advice:
+                print(f"      -> {check.advice}", flush=True)
+    if as_json:
+        print(json.dumps([check.to_dict() for check in seen], indent=2))
+    return doctor.exit_code(seen)
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    models = {}
+    if args.file is not None:
+        try:
+            models = cfg.load(args.file, []).models
+        except ConfigError as error:
+            print(error, file=sys.stderr)
+            return _MISTAKE
+    remote = bool(args.remote or ("SPARK_REMOTE" in os.environ and not args.master))
+    checks = doctor.diagnose(lambda: _new_session(args), models=models, call=args.call, remote=remote)
+    return show_checks(checks, as_json=args.json)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="assay", description="LLM evaluation inside Apache Spark.")
     parser.add_argument("--version", action="version", version=f"assay {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run_parser = commands.add_parser("run", help="run an evaluation file", description="Run an evaluation file (YAML).")
     run_parser.add_argument("file", metavar="FILE")
-    where = run_parser.add_mutually_exclusive_group()
-    where.add_argument("--master", help="the Spark master; local[*] by default")
-    where.add_argument("--remote", help="a Spark Connect server that has the jar, for instance sc://host:15002")
-    run_parser.add_argument(
-        "--spark-conf", metavar="K=V", action="append", default=[], type=_pair, help="a Spark setting; may be repeated"
-    )
+    _session_arguments(run_parser)
     run_parser.add_argument(
         "--set", metavar="PATH=VALUE", action="append", default=[], help="replace a value of the file; may be repeated"
     )
+    doctor_parser = commands.add_parser(
+        "doctor",
+        help="look for what keeps an evaluation from running",
+        description="Look at Java, Spark, the jar, the native library and the models. "
+        "Nothing is sent to a model without --call.",
+    )
+    doctor_parser.add_argument("file", metavar="FILE", nargs="?", help="an evaluation file whose models to look at")
+    _session_arguments(doctor_parser)
+    doctor_parser.add_argument("--call", action="store_true", help="make one tiny call to each model")
+    doctor_parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def _session_arguments(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--master", help="the Spark master; local[*] by default")
+    where.add_argument("--remote", help="a Spark Connect server that has the jar, for instance sc://host:15002")
+    parser.add_argument(
+        "--spark-conf", metavar="K=V", action="append", default=[], type=_pair, help="a Spark setting; may be repeated"
+    )
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from spark_assay._columns import col, option_columns
 from spark_assay._names import hint
 from spark_assay.errors import DataError
 from spark_assay.metrics import Metric
+from spark_assay.progress import shown
 from spark_assay.prompts import Prompt
 from spark_assay.result import EvalResult
 
@@ -42,6 +43,7 @@ def evaluate(
     level: float = 0.95,
     outcome_policy: Literal["wrong", "missing"] | None = None,
     output: str | None = None,
+    progress: bool | None = None,
 ) -> EvalResult:
     r"""Scores the answers of one or more models, or answers that exist already.
 
@@ -67,6 +69,8 @@ def evaluate(
             from 0 to 1) or ``missing`` (of others). Their score is NULL in the row either way. A call that failed is
             always missing, never 0.
         output: A path for the rows as Parquet; it must not exist yet.
+        progress: Whether to show a line with rows done and failed, rate, cost and time left while models are called. By
+            default on a terminal and in a notebook.
 
     Returns:
         The rows, the summary and the reports.
@@ -101,7 +105,8 @@ def evaluate(
     spark = session.use(df.sparkSession)
     plan = _plan(df, request)
     _check_data(df, request)
-    rows = _materialize(spark, plan, request.output)
+    with shown(spark, progress if request.models else False):
+        rows = _materialize(spark, plan, request.output)
     try:
         if not request.models and request.key is not None:
             keys.check_unique(rows, ["key"], per="model", called=", ".join(request.key))

@@ -43,13 +43,13 @@ __all__ = [
 def assay_progress() -> Column:
     """How far the model calls of the application are.
 
-    Holds nothing of a request or an answer. It is what the driver knows when the query is analyzed: make the column again
-    for newer values.
+    Holds nothing of a request or an answer. It is what the driver knows when the query is analyzed: make the column
+    again for newer values.
 
     Returns:
         STRING: JSON with ``active``, ``rows``, ``rows_ok``, ``rows_failed``, ``requests``, retries by cause, tokens,
-        ``cost_usd``, ``rows_per_second``, ``tasks``, ``tasks_done``, ``elapsed_seconds`` and ``seconds_left`` (null where it
-        is unknown).
+        ``cost_usd``, ``rows_per_second``, ``tasks``, ``tasks_done``, ``elapsed_seconds`` and ``seconds_left``
+        (null where it is unknown).
 
     Examples:
         >>> spark.range(1).select(F.get_json_object(assay_progress(), "$.active")).first()[0]

@@ -36,7 +36,7 @@ private[assay] object CompletionMetrics {
   def create(sc: SparkContext): Map[String, SQLMetric] = Engine.counters.map { name =>
     val title = titles.getOrElse(name, name.replace('_', ' '))
     name -> (name match {
-      case "cost_nanousd" => SQLMetrics.createV2CustomMetric(sc, new CostMetric("cost"))
+      case "cost_nanousd" => SQLMetrics.createV2CustomMetric(sc, new CostMetric("cost of calls"))
       case "cost_avoided_nanousd" =>
         SQLMetrics.createV2CustomMetric(sc, new CostMetric("cost avoided by hits and shared calls"))
       case MaxInFlight => SQLMetrics.createV2CustomMetric(sc, new InFlightMetric)

@@ -10,7 +10,6 @@ import org.scalatest.funsuite.AnyFunSuite
 import org.apache.spark.scheduler._
 import org.apache.spark.sql.execution.SparkPlan
 import org.apache.spark.sql.execution.adaptive.AdaptiveSparkPlanExec
-import org.apache.spark.sql.execution.ui.SQLAppStatusStore
 
 /** What one sees of calls that run: metrics of the operator and the driver's progress. */
 class ProgressSuite extends SparkSuite {
@@ -54,15 +53,15 @@ class ProgressSuite extends SparkSuite {
     )
       assert(count(name) == 0, name)
 
-    val store = new SQLAppStatusStore(spark.sparkContext.statusStore.store, None)
     spark.sparkContext.listenerBus.waitUntilEmpty()
+    val store = spark.asInstanceOf[org.apache.spark.sql.classic.SparkSession].sharedState.statusStore
     val execution = store.executionsList().last
     val shown = store.executionMetrics(execution.executionId)
     def text(title: String): String =
-      shown(execution.metrics.find(_.name.contains(title)).getOrElse(fail(s"no metric '$title'")).accumulatorId)
-    assert(text("cost") == "$0.0600")
+      shown(execution.metrics.find(_.name.startsWith(title)).getOrElse(fail(s"no metric '$title'")).accumulatorId)
+    assert(text("cost of calls") == "$0.0600")
     assert(text("requests sent") == "10")
-    val most = text("requests in flight").split(", ").map(_.toInt)
+    val most = text("most requests in flight").split(", ").map(_.toInt)
     assert(most.length == 2 && most(0) >= 1 && most(1) <= 5)
   }
 
@@ -115,7 +114,7 @@ class ProgressSuite extends SparkSuite {
     assert(!text.contains("PRIVATE"))
     val (condition, message) = {
       spark.conf.set("spark.assay.progress", "yes")
-      try conditionOf(sql("SELECT llm_complete('m', id) FROM range(2)").collect())
+      try conditionOf(sql("SELECT llm_complete('m', concat('q', id)) FROM range(2)").collect())
       finally spark.conf.unset("spark.assay.progress")
     }
     assert(condition == "ASSAY_INVALID_OPTION" && message.contains("spark.assay.progress"))
@@ -126,8 +125,8 @@ class ProgressSuite extends SparkSuite {
 class ProgressTrackerSuite extends AnyFunSuite {
   private def seconds(n: Long): Long = n * 1000000000L
 
-  private def values(metrics: Map[String, org.apache.spark.sql.execution.metric.SQLMetric], given: (String, Long)*) =
-    given.map { case (name, value) =>
+  private def values(metrics: Map[String, org.apache.spark.sql.execution.metric.SQLMetric], counted: (String, Long)*) =
+    counted.map { case (name, value) =>
       new AccumulableInfo(metrics(name).id, Some(name), Some(value), None, false, true, None)
     }
 
@@ -142,8 +141,8 @@ class ProgressTrackerSuite extends AnyFunSuite {
       val stage = new StageInfo(7, 0, "s", 4, Nil, Nil, "", null, Nil, None, 0)
       tracker.onStageSubmitted(SparkListenerStageSubmitted(stage, new Properties))
       tracker.snapshot()
-      def heartbeat(task: Long, given: (String, Long)*): Unit = tracker.onExecutorMetricsUpdate(
-        SparkListenerExecutorMetricsUpdate("1", Seq((task, 7, 0, values(metrics, given: _*))))
+      def heartbeat(task: Long, counted: (String, Long)*): Unit = tracker.onExecutorMetricsUpdate(
+        SparkListenerExecutorMetricsUpdate("1", Seq((task, 7, 0, values(metrics, counted: _*))))
       )
       heartbeat(1, "rows_ok" -> 30, "cost_nanousd" -> 2000000000L)
       heartbeat(2, "rows_ok" -> 10, "rows_failed" -> 5)
