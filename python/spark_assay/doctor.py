@@ -334,7 +334,8 @@ def key_on_executors(spark: SparkSession, name: str, conf: Mapping[str, str]) ->
     if variable is None:
         return
     try:
-        has = F.expr(f"reflect('java.lang.System', 'getenv', '{variable}') IS NOT NULL")
+        # A variable that is not set comes back as the text 'null'.
+        has = F.expr(f"reflect('java.lang.System', 'getenv', '{variable}') NOT IN ('null', '')")
         tasks = 16
         row = spark.range(0, tasks, 1, tasks).select(has.cast("int").alias("has")).agg(F.sum("has").alias("n")).first()
     except _SPARK_ERRORS as error:
