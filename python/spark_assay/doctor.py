@@ -399,7 +399,7 @@ def quota(name: str, conf: Mapping[str, str]) -> Check:
     return Check(
         about,
         "warn",
-        f"no limit is set; {concurrency} requests at once in an executor",
+        f"no limit is set, so it is learnt from rate headers; {concurrency} requests at once in an executor",
         "set requestsPerMinute and inputTokensPerMinute to what the provider grants you",
     )
 
