@@ -157,6 +157,8 @@ impl Hub {
         let mut state = self.lock();
         loop {
             let now = self.now();
+            // Expired grants must not stand for demand that is met, however busy the runtime's threads are.
+            state.release(now);
             if let Some(ask) = state.client.message(self.totals.get(), now) {
                 if let Some(message) = state.outgoing(ask, now)? {
                     return Ok(message);
@@ -273,12 +275,7 @@ impl Hub {
     fn release(&self) -> Option<Nanos> {
         let now = self.now();
         let mut state = self.lock();
-        for (ticket, turn) in state.client.release(now) {
-            if let Some(sender) = state.senders.remove(&ticket) {
-                // Who is dropped in this moment finds its turn and gives it back.
-                let _ = sender.send(turn);
-            }
-        }
+        state.release(now);
         let next = state.client.next_release().map(|next| (next - now).max(0));
         let is_due = state.client.message_at() <= now;
         drop(state);
@@ -299,6 +296,15 @@ async fn pump(hub: Weak<Hub>) {
 }
 
 impl State {
+    fn release(&mut self, now: Nanos) {
+        for (ticket, turn) in self.client.release(now) {
+            if let Some(sender) = self.senders.remove(&ticket) {
+                // Who is dropped in this moment finds its turn and gives it back.
+                let _ = sender.send(turn);
+            }
+        }
+    }
+
     /// What of a message goes to the driver: nothing while this process goes on by itself, but for a probe now and then.
     fn outgoing(&mut self, ask: Ask, now: Nanos) -> Result<Option<Vec<u8>>> {
         let Some(own) = &mut self.own else { return write(&ask).map(Some) };
