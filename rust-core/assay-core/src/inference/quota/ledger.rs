@@ -23,6 +23,9 @@ const AHEAD: Nanos = 200 * MILLISECOND;
 /// The farthest ahead, however slow the exchanges are.
 const FARTHEST: Nanos = 3 * SECOND;
 
+/// How long at least a grant must still be valid when it arrives. After idleness the first ones lie in the past.
+const FRESH: Nanos = 100 * MILLISECOND;
+
 /// How often an executor that waits asks.
 const PERIOD: Nanos = 60 * MILLISECOND;
 
@@ -416,7 +419,7 @@ impl Group {
                     break 'demand;
                 }
                 let many = if self.is_paced() { 1 } else { paid };
-                let at = self.earliest(&need, now);
+                let at = self.earliest(&need, now - VALID + FRESH + round_trip, now);
                 if at > horizon {
                     next.wait = next.wait.min((at - horizon).clamp(PERIOD, SECOND));
                     break 'demand;
@@ -460,11 +463,11 @@ impl Group {
         })
     }
 
-    fn earliest(&mut self, need: &Need, now: Nanos) -> Nanos {
-        let mut at = if self.is_paced() { now - VALID } else { now };
+    fn earliest(&mut self, need: &Need, from: Nanos, now: Nanos) -> Nanos {
+        let mut at = if self.is_paced() { from } else { now };
         for dimension in Dimension::ALL {
             if let Some(pace) = &mut self.paces[dimension as usize] {
-                at = at.max(pace.earliest(amount(dimension, need), now));
+                at = at.max(pace.earliest(amount(dimension, need), from, now));
             }
         }
         at.max(self.learned.paused_until)

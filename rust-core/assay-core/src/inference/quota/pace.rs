@@ -157,9 +157,9 @@ impl Pace {
         amount / self.rate()
     }
 
-    /// The earliest time, from `now - VALID` on, at which `amount` may be granted.
-    pub(super) fn earliest(&mut self, amount: f64, now: Nanos) -> Nanos {
-        let paced = (self.next.ceil() as Nanos).max(now - VALID);
+    /// The earliest time, from `from` on, at which `amount` may be granted.
+    pub(super) fn earliest(&mut self, amount: f64, from: Nanos, now: Nanos) -> Nanos {
+        let paced = (self.next.ceil() as Nanos).max(from);
         // A request larger than the limit would wait for ever; it is refused elsewhere, and here it waits for all.
         let excess = self.log.sum(now) + amount.min(self.per_minute) - self.per_minute;
         if excess <= 0.0 { paced } else { self.log.leaves(excess, paced).unwrap_or(paced) }
@@ -197,7 +197,7 @@ mod tests {
         let mut now = 0;
         amounts
             .map(|amount| {
-                now = pace.earliest(amount, now).max(now);
+                now = pace.earliest(amount, now - VALID, now).max(now);
                 pace.take(amount, now);
                 (now, amount)
             })
@@ -247,7 +247,7 @@ mod tests {
         let now = 100 * SECOND;
         let at_once = (0..1000)
             .take_while(|_| {
-                let at = pace.earliest(1.0, now);
+                let at = pace.earliest(1.0, now - VALID, now);
                 pace.take(1.0, at);
                 at <= now
             })
@@ -260,10 +260,10 @@ mod tests {
         let mut pace = Pace::new(Dimension::OutputTokens, 60_000.0, 0);
         pace.take(100.0, 0);
         pace.settle(900.0, SECOND);
-        let at = pace.earliest(1.0, SECOND);
+        let at = pace.earliest(1.0, SECOND - VALID, SECOND);
         assert!((at - 1_020 * MILLISECOND).abs() < 5 * MILLISECOND, "{at}");
         pace.settle(-1e9, 10 * SECOND);
-        assert_eq!(pace.earliest(1.0, 10 * SECOND), 10 * SECOND - VALID);
+        assert_eq!(pace.earliest(1.0, 10 * SECOND - VALID, 10 * SECOND), 10 * SECOND - VALID);
     }
 
     #[test]
@@ -271,8 +271,8 @@ mod tests {
         let mut pace = Pace::new(Dimension::Requests, 6000.0, 0);
         pace.take(1.0, 0);
         pace.set_limit(60.0, 0);
-        assert!(pace.earliest(1.0, 0) >= SECOND);
+        assert!(pace.earliest(1.0, 0 - VALID, 0) >= SECOND);
         pace.set_limit(6000.0, 0);
-        assert!(pace.earliest(1.0, 0) <= 11 * MILLISECOND);
+        assert!(pace.earliest(1.0, 0 - VALID, 0) <= 11 * MILLISECOND);
     }
 }
