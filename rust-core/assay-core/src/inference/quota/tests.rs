@@ -98,9 +98,9 @@ impl Server {
             self.log.push_back((now, amounts));
             (0..4).for_each(|d| self.sums[d] += amounts[d]);
         }
-        for d in 0..4 {
-            self.level[d] -= amounts[d];
-            self.used[d] += amounts[d];
+        for (d, amount) in amounts.into_iter().enumerate() {
+            self.level[d] -= amount;
+            self.used[d] += amount;
         }
     }
 
