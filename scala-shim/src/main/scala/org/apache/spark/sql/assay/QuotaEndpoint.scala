@@ -106,7 +106,7 @@ private[assay] object LeaseThread {
 
   private def run(env: SparkEnv): Unit = {
     var driver: Option[RpcEndpointRef] = None
-    while ((served eq env) && !env.isStopped) {
+    while ((served eq env) && !env.isStopped)
       try {
         // Waits in native code, for a quarter of a second at most.
         val message = NativeLibrary.bridge.call("quota_message", Array.emptyByteArray)
@@ -124,7 +124,6 @@ private[assay] object LeaseThread {
           say(NativeLibrary.bridge.call("quota_lost", Array.emptyByteArray))
         case NonFatal(_) => ()
       }
-    }
     synchronized { if (served eq env) served = null }
   }
 
