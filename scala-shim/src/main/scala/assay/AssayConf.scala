@@ -73,20 +73,14 @@ object AssayConf {
       BudgetTokens,
       BudgetUsd,
       NativePathSetting,
-<<<<<<< HEAD
       ShowProgress,
-=======
->>>>>>> 1871412 (Format)
       WindowFirstRows,
       WindowMaxBytes,
       WindowMaxRows
     )
-<<<<<<< HEAD
 
   /** The value of a setting that is a word in the current session. */
   def text(conf: SQLConf, setting: Setting): String = conf.getConfString(setting.key, setting.default).trim
-=======
->>>>>>> 1871412 (Format)
 
   /** The value of a whole-number setting in the current session. */
   def long(conf: SQLConf, setting: Setting): Long = {
