@@ -61,8 +61,13 @@ class QuotaSuite extends SparkSuite {
   }
 
   test("a row that could never be sent ends at once") {
-    withSettings("spark.assay.model.m.inputTokensPerMinute" -> "50") {
-      val row = sql("SELECT llm_complete('m', repeat('many words ', 1000)) AS r").head().getStruct(0)
+    // A model of its own: estimates are corrected by usage, and the mock's says little.
+    withSettings(
+      "spark.assay.model.large.provider" -> "mock",
+      "spark.assay.model.large.model" -> "unseen",
+      "spark.assay.model.large.inputTokensPerMinute" -> "50"
+    ) {
+      val row = sql("SELECT llm_complete('large', repeat('many words ', 1000)) AS r").head().getStruct(0)
       assert(row.getAs[String]("status") == "invalid_request")
     }
   }
