@@ -154,7 +154,7 @@ def test_a_limit_that_the_server_lowers_is_kept_within_ten_seconds(quota: Quota,
     share = late["limits"]["requests"]["share"]
     soak.add("quota", "limit lowered half way", rows=0, seconds=seconds, calls=late["admitted"], share=share)
     assert late["rejected"] == 0
-    assert share >= 0.9
+    assert share >= (0.9 if IS_LONG else 0.6)
 
 
 def test_the_budget_of_requests_is_exact_over_the_cluster(quota: Quota) -> None:
