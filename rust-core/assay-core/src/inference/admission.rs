@@ -15,7 +15,7 @@ use super::limiter::{Limiter, Permit};
 use super::quota::wire::{Need, Seen};
 use super::quota::{Denied, Grant, GroupHandle, Hub, Outputs, Settlement};
 use crate::completion::{Status, Usage};
-use crate::provider::{Accounting, Attempt, Dimension, Failure, Model, Prepared, Price, RateHeaders, Retry};
+use crate::provider::{Accounting, Attempt, Dimension, Failure, Model, Prepared, Price, RateHeaders, Retry, nanousd};
 
 /// The gates before the requests to one model.
 pub struct Admission {
@@ -125,7 +125,7 @@ impl Admitted {
             input: attempt.usage.input_tokens,
             output: attempt.usage.output_tokens,
             reserved: Some(self.reserved),
-            nanousd: cost_usd.map(|usd| (usd * 1e9).round() as i64),
+            nanousd: cost_usd.map(nanousd),
             was_taken: if was_limited { Some(false) } else { was_heard.then_some(true) },
             pause: pause.map(nanos),
             seen: seen(&attempt.rate),

@@ -1,11 +1,11 @@
 //! A circuit breaker: an endpoint that fails everything is left alone for a while, and rows learn so at once.
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::shared::Registry;
 use crate::completion::Status;
 use crate::provider::Failure;
 
@@ -55,10 +55,7 @@ struct Open {
     last: Failure,
 }
 
-/// By model name and endpoint.
-type Breakers = HashMap<(String, String), Arc<Breaker>>;
-
-static BREAKERS: LazyLock<Mutex<Breakers>> = LazyLock::new(Mutex::default);
+static BREAKERS: Registry<Breaker> = Registry::new();
 
 impl Breaker {
     /// A closed circuit that `failures` in a row, over at least five seconds, open for `pause`; 0 failures never do.
@@ -68,11 +65,7 @@ impl Breaker {
 
     /// The circuit that all sessions of this process share for the model `name` at `endpoint`. The newest settings win.
     pub fn shared(name: &str, endpoint: &str, failures: u32, pause: Duration) -> Arc<Self> {
-        let mut breakers = BREAKERS.lock().unwrap_or_else(PoisonError::into_inner);
-        let breaker = breakers
-            .entry((name.to_string(), endpoint.to_string()))
-            .or_insert_with(|| Breaker::new(failures, pause))
-            .clone();
+        let breaker = BREAKERS.get(name, endpoint, || Breaker::new(failures, pause));
         let mut state = breaker.lock();
         (state.failures, state.pause) = (failures, pause);
         drop(state);

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::completion::{Completion, Status, Usage};
+use crate::provider::nanousd;
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
@@ -90,10 +91,6 @@ fn add(counter: &AtomicI64, value: i64) {
     counter.fetch_add(value, Ordering::Relaxed);
 }
 
-fn nanousd(usd: Option<f64>) -> i64 {
-    (usd.unwrap_or(0.0) * 1e9).round() as i64
-}
-
 impl Counters {
     /// A row was pushed.
     pub fn row(&self) {
@@ -132,7 +129,7 @@ impl Counters {
         add(&self.cache_write_tokens, usage.cache_write_tokens.unwrap_or(0));
         add(&self.output_tokens, usage.output_tokens.unwrap_or(0));
         add(&self.reasoning_tokens, usage.reasoning_tokens.unwrap_or(0));
-        add(&self.cost_nanousd, nanousd(cost_usd));
+        add(&self.cost_nanousd, nanousd(cost_usd.unwrap_or(0.0)));
     }
 
     /// A call ended.
@@ -140,7 +137,7 @@ impl Counters {
         add(if completion.status == Status::Ok { &self.rows_ok } else { &self.rows_failed }, 1);
         if completion.cache_hit || completion.deduplicated {
             add(if completion.cache_hit { &self.cache_hits } else { &self.deduplicated }, 1);
-            add(&self.cost_avoided_nanousd, nanousd(completion.cost_avoided_usd));
+            add(&self.cost_avoided_nanousd, nanousd(completion.cost_avoided_usd.unwrap_or(0.0)));
         } else if let Some(latency) = completion.latency_ms {
             add(&self.latency_ms, (latency * 1000.0) as i64);
         }

@@ -1,12 +1,12 @@
 //! How many requests a process has open at once, to one model.
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::adaptive::Adaptive;
+use super::shared::Registry;
 
 /// A semaphore whose size can change while it is in use, and does where the server fails under the load.
 #[derive(Debug)]
@@ -31,10 +31,7 @@ pub struct Permit {
     permit: Option<OwnedSemaphorePermit>,
 }
 
-/// By model name and endpoint.
-type Limiters = HashMap<(String, String), Arc<Limiter>>;
-
-static LIMITERS: LazyLock<Mutex<Limiters>> = LazyLock::new(Mutex::default);
+static LIMITERS: Registry<Limiter> = Registry::new();
 
 impl Limiter {
     /// A limiter of `permits` for one user.
@@ -49,9 +46,7 @@ impl Limiter {
     /// The limiter that all sessions of this process share for the model `name` at `endpoint`. The newest settings win:
     /// how many `permits` there are at most, and whether there may be fewer while the server fails.
     pub fn shared(name: &str, endpoint: &str, permits: usize, is_adaptive: bool) -> Arc<Self> {
-        let mut limiters = LIMITERS.lock().unwrap_or_else(PoisonError::into_inner);
-        let limiter =
-            limiters.entry((name.to_string(), endpoint.to_string())).or_insert_with(|| Limiter::new(permits)).clone();
+        let limiter = LIMITERS.get(name, endpoint, || Limiter::new(permits));
         limiter.adapt(permits, is_adaptive);
         limiter
     }

@@ -12,6 +12,7 @@ mod pipeline;
 pub mod quota;
 mod request;
 pub mod runtime;
+mod shared;
 
 pub use admission::{Admission, Admitted};
 pub use backoff::Backoff;

@@ -2,8 +2,6 @@
 
 mod stream;
 
-use std::time::SystemTime;
-
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
@@ -11,9 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::Answer;
 use super::classify::{ErrorBody, Failure};
-use super::format::{Format, Frame, Parsed, StreamParser, invalid, put_key};
+use super::format::{Format, Frame, Parsed, StreamParser, invalid};
 use super::model::Model;
-use super::secret::Secret;
 use super::wire::{self, Effort, Image, ResponseFormat, Said, Tool, ToolChoice, wrong_option};
 use crate::completion::{Status, Usage};
 use crate::error::Result;
@@ -76,16 +73,8 @@ impl Format for Anthropic {
         Ok(Box::new(MessagesFrame { head }))
     }
 
-    fn sign(
-        &self,
-        model: &Model,
-        key: Option<&Secret>,
-        _url: &Url,
-        headers: &mut HeaderMap,
-        _body: &[u8],
-        _now: SystemTime,
-    ) -> Result<()> {
-        put_key(model, key, headers, auth_header(model)?)
+    fn key_header(&self, model: &Model) -> Result<HeaderName> {
+        auth_header(model)
     }
 
     fn parse(&self, http_status: u16, _headers: &HeaderMap, body: &[u8]) -> Parsed {

@@ -11,9 +11,10 @@ use super::bedrock::Bedrock;
 use super::classify::Failure;
 use super::gemini::{Gemini, GeminiEmbeddings};
 use super::generic::Generic;
-use super::model::{Model, ProviderKind};
+use super::model::Model;
 use super::openai::{AzureOpenAi, OpenAiChat, OpenAiEmbeddings, OpenAiResponses};
 use super::secret::Secret;
+use super::settings::ProviderKind;
 use super::{Answer, sse};
 use crate::completion::Usage;
 use crate::error::{Error, ErrorKind, Result};
@@ -40,16 +41,23 @@ pub trait Format: Send + Sync {
     /// The body around the messages, built once for many requests.
     fn frame(&self, model: &Model, options: &Options, stream: bool) -> Result<Box<dyn Frame>>;
 
+    /// The header of the key: in `authorization` it goes after `Bearer `, in any other as it is.
+    fn key_header(&self, _model: &Model) -> Result<HeaderName> {
+        Ok(AUTHORIZATION)
+    }
+
     /// Puts the key, or a signature over the request, on. Called for every attempt; `now` is for signatures.
     fn sign(
         &self,
         model: &Model,
         key: Option<&Secret>,
-        url: &Url,
+        _url: &Url,
         headers: &mut HeaderMap,
-        body: &[u8],
-        now: SystemTime,
-    ) -> Result<()>;
+        _body: &[u8],
+        _now: SystemTime,
+    ) -> Result<()> {
+        put_key(model, key, headers, self.key_header(model)?)
+    }
 
     /// What a whole 2xx body says. The usage is what is billed, answer or not.
     fn parse(&self, http_status: u16, headers: &HeaderMap, body: &[u8]) -> Parsed;

@@ -4,16 +4,15 @@ mod embeddings;
 mod response;
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
 use super::classify::{ErrorBody, Failure};
-use super::format::{Format, Frame, Parsed, StreamParser, invalid, put_key};
+use super::format::{Format, Frame, Parsed, StreamParser, invalid};
 use super::model::Model;
-use super::secret::Secret;
 use super::sigv4::uri_encode;
 use super::wire::{self, Effort, Image, ResponseFormat, Tool, ToolChoice, wrong_option};
 use crate::completion::Usage;
@@ -75,16 +74,8 @@ impl Format for Gemini {
         Ok(Box::new(ContentsFrame { tail }))
     }
 
-    fn sign(
-        &self,
-        model: &Model,
-        key: Option<&Secret>,
-        _url: &Url,
-        headers: &mut HeaderMap,
-        _body: &[u8],
-        _now: SystemTime,
-    ) -> Result<()> {
-        put_key(model, key, headers, auth_header(model)?)
+    fn key_header(&self, model: &Model) -> Result<HeaderName> {
+        auth_header(model)
     }
 
     fn parse(&self, http_status: u16, _headers: &HeaderMap, body: &[u8]) -> Parsed {

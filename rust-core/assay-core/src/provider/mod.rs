@@ -24,6 +24,7 @@ mod price;
 mod rate;
 mod remote;
 mod secret;
+mod settings;
 mod sigv4;
 mod sse;
 #[cfg(test)]
@@ -41,13 +42,12 @@ pub use answer::Answer;
 pub use classify::{Failure, Retry, classify};
 pub use connect::{Channels, Clients, Connection, ProxyChoice};
 pub use limits::{Accounting, Dimension, Limits, ModelQuota, group_limits};
-pub use model::{
-    DefaultEndpoint, MockConf, Model, PROVIDERS, ProviderInfo, ProviderKind, SETTINGS, Setting, check_model,
-};
+pub use model::{MockConf, Model, check_model};
 pub use options::{EMBED, FUNCTION, call_options, completion_options, extra_headers, function_of, wants_json};
-pub use price::{Listed, LongPrice, Price, price_of, price_source};
+pub use price::{Listed, LongPrice, Price, nanousd, price_of, price_source};
 pub use rate::RateHeaders;
 pub use secret::{AwsEnv, KeySource, Secret};
+pub use settings::{DefaultEndpoint, PROVIDERS, ProviderInfo, ProviderKind, SETTINGS, Setting};
 
 use crate::completion::Usage;
 use crate::error::Result;

@@ -100,6 +100,15 @@ impl Price {
     }
 }
 
+/// US dollars as whole billionths, as counters keep them.
+///
+/// ```
+/// assert_eq!(assay_core::provider::nanousd(0.000_001_25), 1250);
+/// ```
+pub fn nanousd(usd: f64) -> i64 {
+    (usd * 1e9).round() as i64
+}
+
 /// What the table knows of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {

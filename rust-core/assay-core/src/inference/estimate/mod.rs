@@ -5,12 +5,12 @@
 
 mod text;
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tiktoken_rs::tokenizer::{Tokenizer, get_tokenizer};
 use tiktoken_rs::{CoreBPE, cl100k_base_singleton, o200k_base_singleton};
 
+use super::shared::Registry;
 use crate::completion::Usage;
 use crate::provider::{Model, Prepared};
 use text::Texts;
@@ -151,10 +151,7 @@ impl Lazy {
     }
 }
 
-/// By the model's name at its provider, and endpoint.
-type Shared = HashMap<(String, String), Arc<Tokens>>;
-
-static SHARED: LazyLock<Mutex<Shared>> = LazyLock::new(Mutex::default);
+static SHARED: Registry<Tokens> = Registry::new();
 
 impl Tokens {
     /// Estimates for the model that its provider names `model`, with nothing learnt yet.
@@ -165,9 +162,7 @@ impl Tokens {
 
     /// The estimates that all sessions of this process share for `model`.
     pub fn shared(model: &Model) -> Arc<Self> {
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (model.model.clone(), model.endpoint.clone());
-        Arc::clone(shared.entry(key).or_insert_with(|| Arc::new(Tokens::new(&model.model))))
+        SHARED.get(&model.model, &model.endpoint, || Arc::new(Tokens::new(&model.model)))
     }
 
     /// Waits until the tokenizer is there, where the model has one: for exact estimates from the first request on. Gives

@@ -1,8 +1,8 @@
 //! How long answers are, as far as is known before they are there.
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::inference::shared::Registry;
 use crate::provider::Model;
 
 /// What is taken for an answer's length before any was seen and where the request sets no bound.
@@ -18,16 +18,12 @@ struct Seen {
     count: u32,
 }
 
-/// By the model's name at its provider, and endpoint.
-type Shared = HashMap<(String, String), Arc<Outputs>>;
-
-static SHARED: LazyLock<Mutex<Shared>> = LazyLock::new(Mutex::default);
+static SHARED: Registry<Outputs> = Registry::new();
 
 impl Outputs {
     /// What all sessions of this process know of `model`'s answers.
     pub fn shared(model: &Model) -> Arc<Self> {
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(shared.entry((model.model.clone(), model.endpoint.clone())).or_default())
+        SHARED.get(&model.model, &model.endpoint, Arc::default)
     }
 
     /// The tokens that an answer is expected to have, at most `max_tokens`.

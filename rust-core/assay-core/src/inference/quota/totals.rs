@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::completion::{Completion, Status, Usage};
+use crate::provider::nanousd;
 
 macro_rules! totals {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
@@ -111,7 +112,7 @@ impl LiveTotals {
     pub(in crate::inference) fn billed(&self, usage: &Usage, cost_usd: Option<f64>) {
         add(&self.input_tokens, usage.input_tokens.unwrap_or(0));
         add(&self.output_tokens, usage.output_tokens.unwrap_or(0));
-        add(&self.cost_nanousd, (cost_usd.unwrap_or(0.0) * 1e9).round() as i64);
+        add(&self.cost_nanousd, nanousd(cost_usd.unwrap_or(0.0)));
     }
 
     /// A call ended.

@@ -1,9 +1,7 @@
 //! Google's `embedContent`.
 
-use std::time::SystemTime;
-
 use reqwest::Url;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderName};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -16,7 +14,6 @@ use crate::provider::Answer;
 use crate::provider::classify::Failure;
 use crate::provider::format::{Format, Frame, Parsed, StreamParser};
 use crate::provider::model::Model;
-use crate::provider::secret::Secret;
 use crate::provider::wire;
 
 /// `POST {endpoint}/{apiVersion}/models/{model}:embedContent`, one text in each request.
@@ -48,16 +45,8 @@ impl Format for GeminiEmbeddings {
         Ok(Box::new(EmbeddingFrame { fields }))
     }
 
-    fn sign(
-        &self,
-        model: &Model,
-        key: Option<&Secret>,
-        url: &Url,
-        headers: &mut HeaderMap,
-        body: &[u8],
-        now: SystemTime,
-    ) -> Result<()> {
-        Gemini.sign(model, key, url, headers, body, now)
+    fn key_header(&self, model: &Model) -> Result<HeaderName> {
+        Gemini.key_header(model)
     }
 
     fn parse(&self, http_status: u16, _headers: &HeaderMap, body: &[u8]) -> Parsed {

@@ -1,6 +1,9 @@
+use std::time::SystemTime;
+
 use super::*;
 use crate::completion::Status;
 use crate::provider::Answer;
+use crate::provider::secret::Secret;
 use crate::provider::testing::{
     answer, assert_failure, body, broken_bodies, errors, failure, model, never_panics, object, parsed, refused,
     row_refused, sse, streamed, try_model,

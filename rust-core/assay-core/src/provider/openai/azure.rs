@@ -1,7 +1,5 @@
 //! OpenAI's formats on Azure: other paths, other ways to give the key.
 
-use std::time::SystemTime;
-
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName};
 
@@ -10,7 +8,6 @@ use crate::options::Options;
 use crate::provider::classify::Failure;
 use crate::provider::format::{Format, Frame, Parsed, StreamParser, invalid};
 use crate::provider::model::Model;
-use crate::provider::secret::Secret;
 
 /// A format of OpenAI as Azure serves it:
 /// `{endpoint}/openai/deployments/{deployment}/chat/completions?api-version=...`, or
@@ -75,17 +72,8 @@ impl<F: Format> Format for AzureOpenAi<F> {
         self.format.frame(&model, options, stream)
     }
 
-    fn sign(
-        &self,
-        model: &Model,
-        key: Option<&Secret>,
-        _url: &Url,
-        headers: &mut HeaderMap,
-        _body: &[u8],
-        _now: SystemTime,
-    ) -> Result<()> {
-        let name = if self.is_bearer { AUTHORIZATION } else { HeaderName::from_static("api-key") };
-        crate::provider::format::put_key(model, key, headers, name)
+    fn key_header(&self, _model: &Model) -> Result<HeaderName> {
+        Ok(if self.is_bearer { AUTHORIZATION } else { HeaderName::from_static("api-key") })
     }
 
     fn parse(&self, http_status: u16, headers: &HeaderMap, body: &[u8]) -> Parsed {
@@ -103,9 +91,12 @@ impl<F: Format> Format for AzureOpenAi<F> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
     use crate::completion::Status;
     use crate::provider::format::format_of;
+    use crate::provider::secret::Secret;
     use crate::spec::{CallKind, ModelConf};
 
     fn model(pairs: &[(&str, &str)]) -> Model {

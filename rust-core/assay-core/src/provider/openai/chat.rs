@@ -1,7 +1,5 @@
 //! OpenAI's chat completions.
 
-use std::time::SystemTime;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::Url;
@@ -9,17 +7,16 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::json_headers;
 use super::stream::ChatStream;
+use super::{broken, error_in_success, json_headers, put_extra, url};
 use crate::completion::{Status, Usage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::{Content as Said, Message as ChatMessage, Part as Piece};
 use crate::options::Options;
 use crate::provider::Answer;
-use crate::provider::classify::{ErrorBody, Failure, Retry, classify};
-use crate::provider::format::{Format, Frame, Parsed, StreamParser, join, put_key};
+use crate::provider::classify::Failure;
+use crate::provider::format::{Format, Frame, Parsed, StreamParser};
 use crate::provider::model::Model;
-use crate::provider::secret::Secret;
 
 /// `POST {endpoint}/chat/completions`.
 pub(in crate::provider) struct OpenAiChat;
@@ -31,11 +28,7 @@ impl Format for OpenAiChat {
     }
 
     fn url(&self, model: &Model, _stream: bool) -> Result<Url> {
-        let mut url = join(model, "/chat/completions")?;
-        if let Some(version) = &model.api_version {
-            url.query_pairs_mut().append_pair("api-version", version);
-        }
-        Ok(url)
+        url(model, "/chat/completions")
     }
 
     fn headers(&self, _model: &Model) -> Result<HeaderMap> {
@@ -46,18 +39,9 @@ impl Format for OpenAiChat {
         Ok(Box::new(ChatFrame::new(&model.model, options, stream)))
     }
 
-    fn sign(
-        &self,
-        model: &Model,
-        key: Option<&Secret>,
-        _url: &Url,
-        headers: &mut HeaderMap,
-        _body: &[u8],
-        _now: SystemTime,
-    ) -> Result<()> {
+    fn key_header(&self, model: &Model) -> Result<HeaderName> {
         // Azure, the one with api-version, takes its keys in a header of its own.
-        let name = if model.api_version.is_some() { HeaderName::from_static("api-key") } else { AUTHORIZATION };
-        put_key(model, key, headers, name)
+        Ok(if model.api_version.is_some() { HeaderName::from_static("api-key") } else { AUTHORIZATION })
     }
 
     fn parse(&self, http_status: u16, _headers: &HeaderMap, body: &[u8]) -> Parsed {
@@ -89,9 +73,7 @@ impl ChatFrame {
             // Without it a stream says nothing about tokens.
             fields.insert("stream_options".into(), json!({"include_usage": true}));
         }
-        if let Some(Value::Object(extra)) = options.get("extra_body") {
-            fields.extend(extra.iter().map(|(name, value)| (name.clone(), value.clone())));
-        }
+        put_extra(options, &mut fields);
         let head = format!("{{\"model\":{},\"messages\":", Value::from(model));
         let mut tail = String::new();
         for (name, value) in &fields {
@@ -262,29 +244,6 @@ pub(super) fn parse(http_status: u16, body: &[u8]) -> Parsed {
     match response.choices.into_iter().next().and_then(|choice| answer(choice, response.model)) {
         Some(answer) => (answer, usage),
         None => (Err(broken(http_status, body.len(), false)), usage),
-    }
-}
-
-pub(super) fn broken(http_status: u16, length: usize, cut: bool) -> Failure {
-    let (status, what) = match cut {
-        true => (Status::NetworkError, "the answer was cut"),
-        false => (Status::ServerError, "the answer is no chat completion"),
-    };
-    Failure {
-        http_status: Some(http_status),
-        ..Failure::transient(status, format!("{what}: HTTP {http_status}, body of {length} bytes"))
-    }
-}
-
-pub(super) fn error_in_success(http_status: u16, error: &Value, length: usize) -> Failure {
-    let body = ErrorBody::from_error(error);
-    let (status, retryable) = classify(body.http_status().unwrap_or(http_status), &body.words());
-    Failure {
-        status,
-        message: format!("an error under a success: {}", body.describe(http_status, length)),
-        retry: if retryable { Retry::Backoff } else { Retry::Never },
-        http_status: Some(http_status),
-        retry_after: None,
     }
 }
 

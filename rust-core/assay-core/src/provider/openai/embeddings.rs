@@ -1,25 +1,21 @@
 //! OpenAI's embeddings.
 
-use std::time::SystemTime;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::{HeaderMap, HeaderName};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::chat::error_in_success;
-use super::json_headers;
+use super::{error_in_success, json_headers, put_extra, url};
 use crate::completion::{Status, Usage};
 use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::options::Options;
 use crate::provider::Answer;
-use crate::provider::classify::Failure;
-use crate::provider::format::{Format, Frame, Parsed, StreamParser, StreamStep, join, put_key};
+use crate::provider::format::{Format, Frame, Parsed, StreamParser, StreamStep};
 use crate::provider::model::Model;
-use crate::provider::secret::Secret;
+use crate::provider::wire;
 
 /// `POST {endpoint}/embeddings`, one text in each request, so that each row has a status and a usage of its own.
 pub(in crate::provider) struct OpenAiEmbeddings;
@@ -30,11 +26,7 @@ impl Format for OpenAiEmbeddings {
     }
 
     fn url(&self, model: &Model, _stream: bool) -> Result<Url> {
-        let mut url = join(model, "/embeddings")?;
-        if let Some(version) = &model.api_version {
-            url.query_pairs_mut().append_pair("api-version", version);
-        }
-        Ok(url)
+        url(model, "/embeddings")
     }
 
     fn headers(&self, _model: &Model) -> Result<HeaderMap> {
@@ -49,26 +41,12 @@ impl Format for OpenAiEmbeddings {
         if let Some(dimensions) = options.get("dimensions") {
             fields.insert("dimensions".into(), dimensions.clone());
         }
-        if let Some(Value::Object(extra)) = options.get("extra_body") {
-            fields.extend(extra.iter().map(|(name, value)| (name.clone(), value.clone())));
-        }
+        put_extra(options, &mut fields);
         Ok(Box::new(EmbeddingFrame { fields }))
     }
 
-    fn sign(
-        &self,
-        model: &Model,
-        key: Option<&Secret>,
-        url: &Url,
-        headers: &mut HeaderMap,
-        body: &[u8],
-        now: SystemTime,
-    ) -> Result<()> {
-        match model.api_version {
-            // As chat completions do.
-            Some(_) => super::OpenAiChat.sign(model, key, url, headers, body, now),
-            None => put_key(model, key, headers, AUTHORIZATION),
-        }
+    fn key_header(&self, model: &Model) -> Result<HeaderName> {
+        super::OpenAiChat.key_header(model)
     }
 
     fn parse(&self, http_status: u16, _headers: &HeaderMap, body: &[u8]) -> Parsed {
@@ -139,14 +117,7 @@ struct WireUsage {
 }
 
 fn parse(http_status: u16, body: &[u8]) -> Parsed {
-    let broken = |cut: bool| {
-        let (status, what) = match cut {
-            true => (Status::NetworkError, "the answer was cut"),
-            false => (Status::ServerError, "the answer is no embedding"),
-        };
-        let message = format!("{what}: HTTP {http_status}, body of {} bytes", body.len());
-        Failure { http_status: Some(http_status), ..Failure::transient(status, message) }
-    };
+    let broken = |cut: bool| wire::broken("embedding", http_status, body.len(), cut);
     let response: Response = match serde_json::from_slice(body) {
         Ok(response) => response,
         Err(e) => return (Err(broken(e.is_eof())), Usage::default()),

@@ -1,23 +1,20 @@
 //! OpenAI's responses API.
 
-use std::time::SystemTime;
-
 use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::chat::{broken, data_url, error_in_success};
-use super::json_headers;
+use super::chat::data_url;
+use super::{broken, error_in_success, json_headers, put_extra, url};
 use crate::completion::{Status, Usage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::{Content, Message, Part, Role, ToolCall};
 use crate::options::Options;
 use crate::provider::Answer;
 use crate::provider::classify::Failure;
-use crate::provider::format::{Format, Frame, Parsed, StreamParser, StreamStep, invalid, join, put_key, refuse};
+use crate::provider::format::{Format, Frame, Parsed, StreamParser, StreamStep, invalid, refuse};
 use crate::provider::model::Model;
-use crate::provider::secret::Secret;
 
 /// What the API does not know.
 const UNKNOWN: &[&str] = &["stop", "seed", "presence_penalty", "frequency_penalty"];
@@ -58,11 +55,7 @@ impl Format for OpenAiResponses {
     }
 
     fn url(&self, model: &Model, _stream: bool) -> Result<Url> {
-        let mut url = join(model, "/responses")?;
-        if let Some(version) = &model.api_version {
-            url.query_pairs_mut().append_pair("api-version", version);
-        }
-        Ok(url)
+        url(model, "/responses")
     }
 
     fn headers(&self, _model: &Model) -> Result<HeaderMap> {
@@ -75,22 +68,8 @@ impl Format for OpenAiResponses {
         if stream {
             fields.insert("stream".into(), true.into());
         }
-        if let Some(Value::Object(extra)) = options.get("extra_body") {
-            fields.extend(extra.iter().map(|(name, value)| (name.clone(), value.clone())));
-        }
+        put_extra(options, &mut fields);
         Ok(Box::new(ResponsesFrame { fields }))
-    }
-
-    fn sign(
-        &self,
-        model: &Model,
-        key: Option<&Secret>,
-        _url: &Url,
-        headers: &mut HeaderMap,
-        _body: &[u8],
-        _now: SystemTime,
-    ) -> Result<()> {
-        put_key(model, key, headers, AUTHORIZATION)
     }
 
     fn parse(&self, http_status: u16, _headers: &HeaderMap, body: &[u8]) -> Parsed {

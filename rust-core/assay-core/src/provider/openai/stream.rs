@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::chat::{Choice, Content, Logprob, Logprobs, Message, WireUsage, answer, broken, error_in_success};
+use super::chat::{Choice, Content, Logprob, Logprobs, Message, WireUsage, answer};
+use super::{broken, error_in_success};
 use crate::completion::{Status, Usage};
 use crate::provider::classify::Failure;
 use crate::provider::format::{Parsed, StreamParser, StreamStep};
