@@ -16,6 +16,10 @@ use jni::{Env, NativeMethod, native_method};
 
 use policy::{Outcome, Throw};
 
+/// A request is some hundred small allocations, which many threads make and others free.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// All native methods; each also exports its symbol, which is how the JVM finds them.
 pub const METHODS: [NativeMethod; 7] = [
     native_method! { java_type = "assay.NativeBridge", error_policy = Throw,

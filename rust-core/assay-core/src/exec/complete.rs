@@ -29,6 +29,15 @@ const CANCEL_WAIT: Duration = Duration::from_secs(1);
 /// The longest that [`CompleteSession::poll`] waits: far more than any caller asks for, and safe to add to a clock.
 const LONGEST_POLL: Duration = Duration::from_secs(3600);
 
+/// With so many rows under way ...
+const MANY: usize = 256;
+
+/// ... fewer than so many that have finished ...
+const FEW: usize = 64;
+
+/// ... wait so long for others.
+const GATHER: Duration = Duration::from_millis(5);
+
 /// A native session of model calls.
 ///
 /// Rows are numbered 0, 1, 2, ... in the order in which they are pushed, and leave in the order in which they finish. A call
@@ -172,16 +181,26 @@ impl CompleteSession {
     pub fn poll(&self, timeout: Duration, max_rows: usize, max_bytes: usize) -> Result<Option<Vec<u8>>> {
         let deadline = Instant::now() + timeout.min(LONGEST_POLL);
         let mut state = self.shared.lock();
+        let mut gathered_by = None;
         loop {
             self.shared.check_state(&state)?;
-            if !state.finished.is_empty() {
+            let now = Instant::now();
+            let until = match state.finished.len() {
+                0 => deadline,
+                // Each batch has a cost of its own: where many rows are under way, those of a moment come together.
+                rows if rows < FEW && state.in_flight >= MANY => {
+                    deadline.min(*gathered_by.get_or_insert_with(|| now + GATHER))
+                }
+                _ => break,
+            };
+            let left = until.saturating_duration_since(now);
+            if left.is_zero() {
                 break;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(None);
-            }
             state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if state.finished.is_empty() {
+            return Ok(None);
         }
         let mut bytes = 0;
         let mut taken = 0;
@@ -316,8 +335,12 @@ impl Row {
         let mut state = self.shared.lock();
         state.finished.push_back(Finished { id: self.id, bytes, completions });
         state.in_flight -= 1;
+        let rows = state.finished.len();
         drop(state);
-        self.shared.changed.notify_all();
+        // Whoever polls waits for the first row and then, at most, for enough of them.
+        if rows == 1 || rows == FEW {
+            self.shared.changed.notify_all();
+        }
     }
 }
 

@@ -41,7 +41,8 @@ pub struct Admitted {
     breaker: Arc<Breaker>,
     estimator: Arc<dyn Estimator>,
     outputs: Arc<Outputs>,
-    estimate: Estimate,
+    /// `None` where no tokens are limited.
+    estimate: Option<Estimate>,
     /// What the answer may have at most, or is expected to have.
     reserved: i64,
     /// How long the request waited for its grant alone.
@@ -71,21 +72,24 @@ impl Admission {
     /// is larger than a limit, the budget is spent.
     pub async fn enter(&self, request: &Prepared) -> std::result::Result<Admitted, Failure> {
         self.breaker.check()?;
-        let estimate = self.estimator.input(request);
+        let (accounting, counts_tokens) = self.quota.counting();
+        // A tokenizer takes longer than all else here.
+        let estimate = counts_tokens.then(|| self.estimator.input(request));
         let max_tokens = request.max_tokens.and_then(|most| i64::try_from(most).ok());
         let expected = self.outputs.expected(max_tokens);
-        let accounting = self.quota.accounting();
         let output = if accounting == Accounting::Reserved { max_tokens.unwrap_or(expected) } else { expected };
         // A token has a byte at least, so the body bounds what the prompt can have.
         let most_input = request.body.len() as i64;
         let most_output = max_tokens.unwrap_or(expected);
         let bound = Usage { input_tokens: Some(most_input), output_tokens: Some(most_output), ..Usage::default() };
         let most_nanousd = self.price.cost(&bound).map_or(0, |usd| (usd * 1e9).ceil() as i64);
-        let input = i64::try_from(estimate.tokens).unwrap_or(i64::MAX);
+        let tokens =
+            |of: fn(&Estimate) -> u64| estimate.as_ref().map_or(0, |e| i64::try_from(of(e)).unwrap_or(i64::MAX));
+        let input = tokens(|estimate| estimate.tokens);
         let need = Need { input, output, most_tokens: most_input.saturating_add(most_output), most_nanousd };
         // Refused for its size is only what is surely too large: the least input, and of the output what is reserved.
         let sure_output = if accounting == Accounting::Reserved { max_tokens.unwrap_or(0) } else { 0 };
-        let least = Need { input: estimate.at_least.min(i64::MAX as u64) as i64, output: sure_output, ..need };
+        let least = Need { input: tokens(|estimate| estimate.at_least), output: sure_output, ..need };
         let ticket = self.quota.enter(need, &least).map_err(|denied| refusal(denied, &least))?;
         let permit = self.limiter.acquire().await;
         let queued = Instant::now();
@@ -114,7 +118,9 @@ impl Admitted {
         let failure = attempt.result.as_ref().err();
         self.breaker.record(failure);
         self.limiter.observe(Health::of(failure) == Health::Failing);
-        self.estimator.observe(&self.estimate, &attempt.usage);
+        if let Some(estimate) = &self.estimate {
+            self.estimator.observe(estimate, &attempt.usage);
+        }
         if let (Ok(_), Some(output)) = (&attempt.result, attempt.usage.output_tokens) {
             self.outputs.observe(output);
         }

@@ -230,7 +230,8 @@ impl<B: Backend> Pipeline<B> {
         let open = (counters.request(spent.attempts > 0), totals.request(spent.attempts > 0));
         spent.attempts += 1;
         let most = self.policy.timeout.min(self.policy.row_timeout.saturating_sub(spent.time));
-        let attempt = match timeout(most, self.backend.attempt(request)).await {
+        // On the heap: what it needs is large, and a row that waits for its turn should not carry it around.
+        let attempt = match timeout(most, Box::pin(self.backend.attempt(request))).await {
             Ok(attempt) => attempt,
             Err(_) => Attempt::failed(Failure::transient(
                 Status::Timeout,

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::cache::store::{BoxFuture, NoStore};
-use crate::inference::{Breaker, Hub, Limiter, Tokens};
+
+use crate::inference::{Breaker, Estimate, Hub, Limiter, Tokens};
 use crate::provider::Accounting;
+use crate::spec::{Budget, QuotaSpec};
 
 const PRICE: Price =
     Price { input: Some(1.0), output: Some(10.0), cached_input: None, cache_write: None, reasoning: None, long: None };
@@ -444,4 +446,39 @@ async fn attempts_are_counted_by_cause_and_the_most_at_once() {
     assert!(all.0.is_ok() && all.1.is_ok() && all.2.is_ok());
     let most = crate::inference::COUNTERS.iter().position(|name| *name == "max_in_flight").unwrap();
     assert_eq!(counters.values()[most], 3);
+}
+
+/// Counts how often it is asked.
+#[derive(Default)]
+struct Asked(AtomicUsize);
+
+impl Estimator for Asked {
+    fn input(&self, _request: &Prepared) -> Estimate {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Tokens::new("m").input(&request())
+    }
+
+    fn observe(&self, _estimate: &Estimate, _usage: &Usage) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_are_estimated_only_where_they_are_limited() {
+    for (limits, asked) in [([Some(600), None, None, None], 0), ([Some(600), None, None, Some(100_000)], 1)] {
+        let hub = Hub::new();
+        let spec = QuotaSpec {
+            application: "app".into(),
+            executors: 1,
+            groups: [("g".to_string(), limits)].into(),
+            budget: Budget::default(),
+        };
+        hub.configure(&spec);
+        let estimator = Arc::new(Asked::default());
+        let mut pipeline = pipeline(&[ok(1)]);
+        pipeline.admission.quota = hub.group("g", None, Accounting::Used);
+        pipeline.admission.estimator = Arc::clone(&estimator) as Arc<dyn Estimator>;
+        // No grant comes: nobody serves the hub.
+        let waits = timeout(Duration::from_secs(1), pipeline.complete(&request(), &Counters::default())).await;
+        assert!(waits.is_err());
+        assert_eq!(estimator.0.load(Ordering::SeqCst), asked);
+    }
 }

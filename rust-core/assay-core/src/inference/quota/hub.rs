@@ -357,9 +357,10 @@ impl GroupHandle {
         &self.hub
     }
 
-    /// How the provider counts output.
-    pub fn accounting(&self) -> Accounting {
-        self.hub.lock().client.accounting(self.index)
+    /// How the provider counts output, and whether it limits tokens at all.
+    pub fn counting(&self) -> (Accounting, bool) {
+        let client = &self.hub.lock().client;
+        (client.accounting(self.index), client.counts_tokens(self.index))
     }
 
     /// A request of `need` will want to be sent. Errors: [`Denied::NeverFits`], judged by `at_least`.

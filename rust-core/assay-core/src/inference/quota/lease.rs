@@ -230,6 +230,12 @@ impl LeaseClient {
         self.groups[group].counts_by()
     }
 
+    /// Whether tokens of `group` are limited, as far as is known: only then does it matter how many a request has.
+    pub fn counts_tokens(&self, group: usize) -> bool {
+        let limits = &self.groups[group].limits;
+        Dimension::ALL.into_iter().any(|dimension| dimension != Dimension::Requests && limits.of(dimension).is_some())
+    }
+
     /// The limit that a request of `need` is larger than, and that limit: it would wait for ever.
     pub fn never_fits(&self, group: usize, need: &Need) -> Option<(Dimension, u64)> {
         let limits = &self.groups[group].limits;

@@ -139,9 +139,6 @@ private final class CompletionIterator(
   private def take(): Unit = {
     context.killTaskIfInterrupted()
     if (env.isStopped) throw new _root_.assay.AssayException("ASSAY_CANCELLED", "the application has stopped")
-    // Each batch has a cost of its own: where many rows are under way, those that finish within a moment come together.
-    if (waiting.size >= CompletionIterator.Many && batch.rows < CompletionIterator.Few)
-      Thread.sleep(CompletionIterator.GatherMs)
     val ipc = bridge.poll(session, CompletionIterator.PollMs, CompletionIterator.PollRows, task.batchBytes)
     if (ipc != null) {
       batch.load(ipc)
@@ -187,7 +184,4 @@ private object CompletionIterator {
   val RowId: Attribute = AttributeReference("row_id", LongType, nullable = false)()
   val PollMs = 100L
   val PollRows = 4096
-  val Many = 256
-  val Few = 64
-  val GatherMs = 5L
 }
