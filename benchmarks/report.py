@@ -126,13 +126,15 @@ def throughput_part(part: dict[str, Any]) -> str:
         "## Throughput at several latencies",
         "",
         f"{rows:,} rows, `local[2]`, both metrics computed; medians of {len(part['cases'][0]['runs'])} runs. The *bound* is the smaller of "
-        "concurrency / mean latency and what `wrk` with as many connections gets out of the same server just before each run. *Client* is "
+        "concurrency / mean latency and what `wrk` with as many connections gets out of the same server just before each run. *To 99 %* is "
+        "the rate until that share of the rows was answered: with a heavy tail the run ends with its slowest answer, which takes half a "
+        "minute whoever waits for it, so there the goal is held against this rate. *Client* is "
         "the processor time of the whole JVM per row: Spark, scores and calls; *calls* is that of the threads that make the calls alone. "
         "*Machine* is what client and server together used of both cores. *Native memory* is the most that the process held, less its "
         "heap (fixed and touched at the start) and the JVM's own memory for classes and code.",
         "",
-        "| latency | concurrency | bound/s | rows/s | of the bound | machine | client, µs/row | calls, µs/row | calls at the server | native memory |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| latency | concurrency | bound/s | rows/s | of the bound | to 99 % | machine | client, µs/row | calls, µs/row | calls at the server | native memory |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     memory = [
         "",
@@ -146,18 +148,20 @@ def throughput_part(part: dict[str, Any]) -> str:
         runs, ceiling = case["runs"], median(case["ceilings"])
         bound = min(ceiling, case["concurrency"] / case["mean_ms"] * 1000 if case["mean_ms"] else ceiling)
         rate = median([rows / run["seconds"] for run in runs])
+        rate_99 = median([0.99 * rows / run["seconds_until_99"] for run in runs])
         machine = median([(run["cpu"] + run["server_cpu"]) / run["seconds"] / 2 for run in runs])
         client, calls = (median([run[key] / rows * 1e6 for run in runs]) for key in ("cpu", "threads_cpu"))
         native = max(run["native_mb"] for run in runs)
         counted = ", ".join(sorted({f"{run['calls']:,}" for run in runs}))
         lines.append(
-            f"| {case['case']} | {case['concurrency']:,} | {number(bound)} | {number(rate)} | {rate / bound:.0%} | {machine:.0%} "
+            f"| {case['case']} | {case['concurrency']:,} | {number(bound)} | {number(rate)} | {rate / bound:.0%} | {rate_99 / bound:.0%} | {machine:.0%} "
             f"| {client:.0f} | {calls:.0f} | {counted} | {native:,.0f} MB |"
         )
         memory.append(f"| {case['case']} | " + " | ".join(f"{mb:,.0f}" for mb in runs[-1]["rss_mb"]) + " |")
-        met = rate >= 0.9 * bound or (not case["mean_ms"] and machine >= 0.9)
+        counts = rate_99 if case["heavy_tail"] else rate
+        met = counts >= 0.9 * bound or (not case["mean_ms"] and machine >= 0.9)
         goals.append(
-            f"- {case['case']}: {rate / bound:.0%} of the bound, {machine:.0%} of the machine (goal: 90 %): {verdict(met)}"
+            f"- {case['case']}: {counts / bound:.0%} of the bound, {machine:.0%} of the machine (goal: 90 %): {verdict(met)}"
         )
         goals.append(
             f"- {case['case']}: {calls:.0f} µs per call, {client:.0f} with Spark (goal: 60): {verdict(calls < 60)}"

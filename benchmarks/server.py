@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 MODEL = "bench"
 ACCURACY = 0.8
@@ -20,10 +21,14 @@ class Server:
         self.url = url  # ends in /v1
         self.pid = pid
 
+    def stats(self) -> dict[str, Any]:
+        """What it counts."""
+        with urllib.request.urlopen(self.url.removesuffix("/v1") + "/testkit/stats") as response:
+            return json.load(response)
+
     def calls(self) -> int:
         """How many calls it has had so far."""
-        with urllib.request.urlopen(self.url.removesuffix("/v1") + "/testkit/stats") as response:
-            return int(json.load(response)["requests"])
+        return int(self.stats()["requests"])
 
     def ceiling(self, load: str, concurrency: int, seconds: int = 6) -> float:
         """Calls a second that a bare load generator gets out of it."""

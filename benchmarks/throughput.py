@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import server
 import spark_assay as assay
@@ -39,21 +40,37 @@ def wrk(url: str, concurrency: int, seconds: int = 8) -> float:
     return float(next(line.split(":")[1] for line in out.splitlines() if line.startswith("Requests/sec")))
 
 
-class Memory(threading.Thread):
-    """Looks at a process's memory five times a second."""
+class Watch(threading.Thread):
+    """Looks at a process's memory, and at how many calls the server has answered, five times a second."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, testkit: server.Server) -> None:
         super().__init__(daemon=True)
-        self.pid, self.seen, self.ended = pid, [], threading.Event()
+        self.pid, self.testkit, self.ended = pid, testkit, threading.Event()
+        self.memory: list[float] = []
+        self.answered: list[tuple[float, int]] = []
+
+    def look(self) -> None:
+        self.memory.append(rss_mb(self.pid))
+        self.answered.append((time.perf_counter(), int(self.testkit.stats()["answered"])))
 
     def run(self) -> None:
         while not self.ended.wait(0.2):
-            self.seen.append(rss_mb(self.pid))
+            self.look()
 
-    def stop(self) -> list[float]:
+    def __enter__(self) -> Watch:
+        self.look()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self.ended.set()
         self.join()
-        return self.seen
+        self.look()
+
+    def seconds_until(self, share: float, rows: int) -> float:
+        """The seconds until that share of the rows was answered."""
+        (begun, before), wanted = self.answered[0], share * rows
+        return next(at for at, answered in self.answered if answered - before >= wanted) - begun
 
 
 def non_heap_mb(spark: SparkSession) -> float:
@@ -82,14 +99,14 @@ def main() -> None:
                 ceilings.append(wrk(testkit.url, concurrency))
                 calls, server_cpu = testkit.calls(), cpu_seconds(testkit.pid)
                 threads = thread_seconds(pid, "assay-inference")
-                memory = Memory(pid)
-                memory.start()
-                run = timed(pid, lambda run=f"{case}-{round_}": scored(frame, run))
-                seen = memory.stop()
+                with Watch(pid, testkit) as watch:
+                    run = timed(pid, lambda run=f"{case}-{round_}": scored(frame, run))
+                seen = watch.memory
                 runs.append(
                     {
                         **run,
                         "calls": testkit.calls() - calls,
+                        "seconds_until_99": watch.seconds_until(0.99, rows),
                         "server_cpu": cpu_seconds(testkit.pid) - server_cpu,
                         "threads_cpu": thread_seconds(pid, "assay-inference") - threads,
                         "rss_mb": [seen[len(seen) * k // 8] for k in range(8)] + seen[-1:],
@@ -97,7 +114,14 @@ def main() -> None:
                     }
                 )
             results.append(
-                {"case": case, "concurrency": concurrency, "mean_ms": mean_ms, "ceilings": ceilings, "runs": runs}
+                {
+                    "case": case,
+                    "heavy_tail": latency.startswith("lognormal"),
+                    "concurrency": concurrency,
+                    "mean_ms": mean_ms,
+                    "ceilings": ceilings,
+                    "runs": runs,
+                }
             )
     print(json.dumps({"rows": rows, "cases": results}))
     spark.stop()

@@ -32,7 +32,8 @@ object AssayConf {
     "32",
     "rows",
     "Rows that a task hands to model calls at first; each row that comes back lets one more in, up to the window. " +
-      "It bounds what a query pays for that stops early, such as a LIMIT above a filter on the answer."
+      "It bounds what a query pays for that stops early, such as a LIMIT above a filter on the answer. Below an " +
+      "aggregate, a sort, an exchange or a write, which read all rows, the window is whole from the start."
   )
   val BudgetPrefix = "spark.assay.budget."
   val BudgetUsd: Setting = Setting(

@@ -185,6 +185,26 @@ abstract class PaidCallsSuite(adaptive: Boolean) extends SparkSuite {
     val calls = callsOf(assert(rows("SELECT id FROM t WHERE llm_complete('m', q).status = 'ok' LIMIT 10").length == 10))
     assert(calls >= 10 && calls <= 100, calls)
   }
+  test("the window is whole from the start only where all rows are read") {
+    def readToEnd(text: String) = org.apache.spark.sql.assay.TestAccess.readToEnd(sql(text))
+    val answers = "SELECT id, llm_complete('m', q).text x FROM t"
+    for (
+      all <- Seq(
+        s"SELECT count(x) FROM ($answers)",
+        s"$answers ORDER BY x",
+        s"SELECT /*+ REPARTITION(3) */ * FROM ($answers)"
+      )
+    )
+      assert(readToEnd(all) == Seq(true), all)
+    for (
+      some <- Seq(
+        answers,
+        s"SELECT * FROM ($answers) WHERE x > '' LIMIT 5",
+        s"SELECT count(x) FROM ($answers WHERE llm_complete('m', q).text > '' LIMIT 5)"
+      )
+    )
+      assert(readToEnd(some) == Seq(false), some)
+  }
   test("a lambda, a join condition: an error at planning, and no call") {
     val calls = callsOf {
       assert(

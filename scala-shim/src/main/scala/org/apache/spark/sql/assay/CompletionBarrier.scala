@@ -2,7 +2,7 @@ package org.apache.spark.sql.assay
 
 import org.apache.spark.sql.catalyst.plans.physical.{RangePartitioning, RoundRobinPartitioning}
 import org.apache.spark.sql.catalyst.rules.Rule
-import org.apache.spark.sql.execution.{ColumnarRule, SparkPlan}
+import org.apache.spark.sql.execution.SparkPlan
 import org.apache.spark.sql.execution.exchange.{Exchange, REPARTITION_BY_NUM, ShuffleExchangeExec}
 
 /** A range exchange samples its input in a job of its own, which would make every call twice. A plain exchange directly
@@ -30,9 +30,4 @@ private[assay] object CompletionBarrier extends Rule[SparkPlan] {
       ShuffleExchangeExec(RoundRobinPartitioning(calls.conf.numShufflePartitions), calls, REPARTITION_BY_NUM)
     case other => other.withNewChildren(other.children.map(c => if (readsCalls(c)) aboveCalls(c) else c))
   }
-}
-
-/** The same rule where adaptive execution, and with it the hook for query stages, is off. */
-private[assay] object CompletionBarrierWithoutAdaptive extends ColumnarRule {
-  override def preColumnarTransitions: Rule[SparkPlan] = CompletionBarrier
 }

@@ -13,12 +13,16 @@ import org.apache.spark.sql.execution.metric.{SQLMetric, SQLMetrics}
 
 /** Makes the calls. A pipeline, not a barrier: rows go to native code up to a window and leave as they finish, so that
   * a slow answer holds up nobody. Only where the child declares an ordering are rows put back in order.
+  *
+  * @param readToEnd
+  *   whether all rows are read, so that the window may be whole from the start
   */
 private[assay] case class CompletionExec(
     calls: Seq[PaidCall],
     guards: Seq[Expression],
     results: Seq[Attribute],
-    child: SparkPlan
+    child: SparkPlan,
+    readToEnd: Boolean = false
 ) extends UnaryExecNode {
   override def nodeName: String = "Completion"
   override def output: Seq[Attribute] = child.output ++ results
@@ -53,7 +57,7 @@ private[assay] case class CompletionExec(
       ordered = isOrdered(child),
       windowRows = windowRows,
       windowBytes = AssayConf.long(conf, AssayConf.WindowMaxBytes),
-      firstRows = AssayConf.long(conf, AssayConf.WindowFirstRows),
+      firstRows = if (readToEnd) windowRows else AssayConf.long(conf, AssayConf.WindowFirstRows),
       batchBytes = AssayConf.long(conf, AssayConf.BatchMaxBytes),
       metrics = metrics
     )

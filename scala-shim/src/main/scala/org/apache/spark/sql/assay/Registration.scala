@@ -4,7 +4,8 @@ import java.util.{Collections, WeakHashMap}
 
 import org.apache.spark.sql.SparkSessionExtensions
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
-import org.apache.spark.sql.execution.{SparkPlan, SparkStrategy}
+import org.apache.spark.sql.catalyst.rules.Rule
+import org.apache.spark.sql.execution.{ColumnarRule, SparkPlan, SparkStrategy}
 
 /** Puts functions, rules and operators into a session. Applying it twice, by service file and by setting, does no harm. */
 object Registration {
@@ -20,14 +21,23 @@ object Registration {
     extensions.injectOptimizerRule(_ => PushThroughCompletion)
     extensions.injectPreCBORule(_ => ExtractNative)
     extensions.injectPlannerStrategy(_ => PlanOperators)
-    extensions.injectQueryStagePrepRule(_ => CompletionBarrier)
-    extensions.injectColumnar(_ => CompletionBarrierWithoutAdaptive)
+    extensions.injectQueryStagePrepRule(_ => PrepareCompletions)
+    extensions.injectColumnar(_ => PrepareWithoutAdaptive)
   }
 
   /** Touches what the first query would otherwise load, so that a broken installation shows when the application
     * starts.
     */
   def check(): Unit = Engine.description: Unit
+}
+
+private object PrepareCompletions extends Rule[SparkPlan] {
+  override def apply(plan: SparkPlan): SparkPlan = ReadToEnd(CompletionBarrier(plan))
+}
+
+/** The same where adaptive execution, and with it the hook for query stages, is off. */
+private object PrepareWithoutAdaptive extends ColumnarRule {
+  override def preColumnarTransitions: Rule[SparkPlan] = PrepareCompletions
 }
 
 private[assay] object PlanOperators extends SparkStrategy {
