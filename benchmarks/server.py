@@ -26,6 +26,14 @@ class Server:
         with urllib.request.urlopen(self.url.removesuffix("/v1") + "/testkit/stats") as response:
             return json.load(response)
 
+    def usage(self) -> dict[str, Any]:
+        """Its account of the quota, from the first busy second to the last."""
+        with urllib.request.urlopen(self.url.removesuffix("/v1") + "/testkit/usage") as response:
+            busy = [second["second"] for second in json.load(response)["seconds"] if second["admitted"]]
+        query = f"from={busy[0] + 1}&to={busy[-1]}"
+        with urllib.request.urlopen(self.url.removesuffix("/v1") + f"/testkit/usage?{query}") as response:
+            return json.load(response)
+
     def calls(self) -> int:
         """How many calls it has had so far."""
         return int(self.stats()["requests"])
@@ -39,9 +47,9 @@ class Server:
 
 
 @contextmanager
-def serving(program: str, latency: str) -> Iterator[Server]:
+def serving(program: str, latency: str, *more: str) -> Iterator[Server]:
     command = [program, "--port", "0", "--answers", QUESTIONS, "--model", f"{MODEL}={ACCURACY}"]
-    command += ["--latency", latency, "--exit-with-parent"]
+    command += ["--latency", latency, "--exit-with-parent", *more]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield Server(re.search(r"http://\S+", process.stdout.readline())[0], process.pid)

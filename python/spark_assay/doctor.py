@@ -5,6 +5,7 @@ Nothing is sent to a model unless a call is asked for. No key is read: only whet
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,18 +30,12 @@ from spark_assay._version import __version__
 from spark_assay.errors import AssayError
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import Column, SparkSession
 
 Verdict = Literal["ok", "warn", "fail"]
 
 _MIB = 1 << 20
 _TRIED_SPARK = ("4.0", "4.1")
-_DEFAULT_ENDPOINTS = {
-    "openai": "https://api.openai.com",
-    "anthropic": "https://api.anthropic.com",
-    "gemini": "https://generativelanguage.googleapis.com",
-}
-_QUOTAS = ("requestsPerMinute", "inputTokensPerMinute", "outputTokensPerMinute")
 
 
 def _spark_errors() -> tuple[type[Exception], ...]:
@@ -305,6 +301,7 @@ def model(spark: SparkSession, name: str, *, call: bool) -> Iterator[Check]:
     about = f"model {name}"
     try:
         _ = spark.range(1).select(fn.llm_request(name, F.lit("x"))).schema
+        described = _told(spark, fn.assay_model(name))
     except _SPARK_ERRORS as error:
         what = _line(error)
         if "ASSAY_MISSING_KEY" in what:
@@ -312,54 +309,66 @@ def model(spark: SparkSession, name: str, *, call: bool) -> Iterator[Check]:
         else:
             yield Check(f"{about}: settings", "fail", what, "correct the setting that is named")
         return
-    yield Check(f"{about}: settings", "ok", f"{conf.get('provider')}, {conf.get('model')}")
-    yield from key_on_executors(spark, name, conf)
-    if conf.get("provider") != "mock":
-        yield endpoint(name, conf)
-    yield quota(name, conf)
+    yield Check(f"{about}: settings", "ok", f"{described['provider']}, {described['model']}")
+    yield from key_on_executors(spark, described)
+    if described["provider"] != "mock":
+        yield endpoint(described, conf)
+    yield quota(described)
     if call:
         yield one_call(spark, name)
+        yield from learnt(spark, described)
 
 
-def key_on_executors(spark: SparkSession, name: str, conf: Mapping[str, str]) -> Iterator[Check]:
-    """Whether tasks find the key. The expression gives present or absent; the key stays where it is."""
-    about = f"model {name}: key"
-    variable = conf.get("apiKeyEnv")
-    if conf.get("apiKeySecret"):
+def _told(spark: SparkSession, column: Column) -> dict[str, Any]:
+    """The JSON that a function of the driver gives."""
+    row = spark.range(1).select(column).first()
+    return {} if row is None else json.loads(row[0])
+
+
+def key_on_executors(spark: SparkSession, described: Mapping[str, Any]) -> Iterator[Check]:
+    """Whether tasks find the key. The expression gives present or absent; the key stays where it is.
+
+    Args:
+        spark: The session.
+        described: What ``assay_model`` tells of the model.
+    """
+    about = f"model {described['name']}: key"
+    if described["key"] == "value":
         yield Check(about, "warn", "it stands in the configuration", "prefer apiKeyFile or apiKeyEnv")
-    elif conf.get("apiKeyFile"):
+    elif described["key"] == "file":
         yield Check(about, "ok", "a file, which the driver can read; each executor reads its own when it calls")
-    elif variable is None and conf.get("provider") == "openai" and "endpoint" not in conf:
-        variable = "OPENAI_API_KEY"
-    if variable is None:
-        return
+    for variable in described["key_env"]:
+        yield _variable_on_executors(spark, about, variable)
+
+
+def _variable_on_executors(spark: SparkSession, about: str, variable: str) -> Check:
     try:
         # A variable that is not set comes back as the text 'null'.
         has = F.expr(f"reflect('java.lang.System', 'getenv', '{variable}') NOT IN ('null', '')")
         tasks = 16
         row = spark.range(0, tasks, 1, tasks).select(has.cast("int").alias("has")).agg(F.sum("has").alias("n")).first()
     except _SPARK_ERRORS as error:
-        yield Check(about, "warn", f"executors could not be asked: {_line(error)}", "see that they have the variable")
-        return
+        return Check(about, "warn", f"executors could not be asked: {_line(error)}", "see that they have the variable")
     found = 0 if row is None else row["n"]
     if found == tasks:
-        yield Check(about, "ok", f"{variable} is set where {tasks} tasks ran")
-    else:
-        yield Check(
-            about,
-            "fail",
-            f"{variable} is not set for {tasks - found} of {tasks} tasks",
-            f"set spark.executorEnv.{variable} before executors start, or name a file with apiKeyFile",
-        )
+        return Check(about, "ok", f"{variable} is set where {tasks} tasks ran")
+    return Check(
+        about,
+        "fail",
+        f"{variable} is not set for {tasks - found} of {tasks} tasks",
+        f"set spark.executorEnv.{variable} before executors start, or name a file with apiKeyFile",
+    )
 
 
-def endpoint(name: str, conf: Mapping[str, str]) -> Check:
-    """Whether the endpoint accepts a connection, with TLS where it is https. Nothing is sent."""
-    about = f"model {name}: endpoint"
-    url = conf.get("endpoint") or _DEFAULT_ENDPOINTS.get(conf.get("provider", ""))
-    if not url:
-        return Check(about, "ok", "the provider's own, which depends on its settings; not tried")
-    parts = urlsplit(url)
+def endpoint(described: Mapping[str, Any], conf: Mapping[str, str]) -> Check:
+    """Whether the endpoint accepts a connection, with TLS where it is https. Nothing is sent.
+
+    Args:
+        described: What ``assay_model`` tells of the model.
+        conf: Its settings, of which `proxy` and `caFile` are read.
+    """
+    about = f"model {described['name']}: endpoint"
+    parts = urlsplit(described["endpoint"])
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     if conf.get("proxy", "none") != "none" or _environment_proxies(host, parts.scheme):
         return Check(about, "warn", f"{host}:{port} is behind a proxy; not tried", "use --call to try it")
@@ -387,21 +396,42 @@ def _environment_proxies(host: str, scheme: str) -> bool:
     return bool(proxies.get(scheme) or proxies.get("all")) and not proxy_bypass(host)
 
 
-def quota(name: str, conf: Mapping[str, str]) -> Check:
+def quota(described: Mapping[str, Any]) -> Check:
     """Which limits are set."""
-    limits = [f"{key} {conf[key]}" for key in _QUOTAS if key in conf]
-    about = f"model {name}: quota"
-    concurrency = conf.get("maxConcurrency", "64")
-    if limits:
-        return Check(about, "ok", f"{', '.join(limits)}; {concurrency} requests at once in an executor")
-    if conf.get("provider") == "mock":
+    about = f"model {described['name']}: quota"
+    at_once = f"{described['max_concurrency']} requests at once in an executor"
+    if described["limits"]:
+        return Check(about, "ok", f"{_limits(described['limits'])}; {at_once}")
+    if described["provider"] == "mock":
         return Check(about, "ok", "none, as a mock needs none")
     return Check(
         about,
         "warn",
-        f"no limit is set, so it is learnt from rate headers; {concurrency} requests at once in an executor",
-        "set requestsPerMinute and inputTokensPerMinute to what the provider grants you",
+        f"no limit is set, so it is learnt from rate headers; {at_once}",
+        "set requestsPerMinute and the token limits to what the provider grants you",
     )
+
+
+def learnt(spark: SparkSession, described: Mapping[str, Any]) -> Iterator[Check]:
+    """What the answer's rate headers said, where no limit was set."""
+    if described["limits"] or described["provider"] == "mock":
+        return
+    about = f"model {described['name']}: rate headers"
+    limits: dict[str, int] = {}
+    give_up = time.monotonic() + 3
+    # Executors tell the driver what they learnt twice a second.
+    while not limits and time.monotonic() < give_up:
+        quotas = _told(spark, fn.assay_progress()).get("quotas", [])
+        limits = {quota["dimension"]: quota["limit"] for quota in quotas if quota["group"] == described["quota_group"]}
+    if limits:
+        yield Check(about, "ok", f"{_limits(limits)}; they are kept from the first answer on")
+    else:
+        advice = "set requestsPerMinute and the token limits, or refusals will slow the calls down"
+        yield Check(about, "warn", "the answer named no limit", advice)
+
+
+def _limits(limits: Mapping[str, int]) -> str:
+    return ", ".join(f"{limit:,} {dimension.replace('_', ' ')} a minute" for dimension, limit in limits.items())
 
 
 def one_call(spark: SparkSession, name: str) -> Check:

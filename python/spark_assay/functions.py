@@ -25,6 +25,7 @@ PerRow: TypeAlias = _T | Column
 """A constant, or a column with another value in every row."""
 
 __all__ = [
+    "assay_model",
     "assay_progress",
     "assay_version",
     "llm_complete",
@@ -40,6 +41,24 @@ __all__ = [
 ]
 
 
+def assay_model(model: str) -> Column:
+    """What is in force for a model that the session knows.
+
+    Args:
+        model: Its name in the configuration.
+
+    Returns:
+        STRING: JSON with ``provider``, ``endpoint``, ``model``, ``key`` (``none``, ``env``, ``file`` or ``value``),
+        ``key_env`` (the names of environment variables), ``quota_group``, ``limits`` per minute, ``max_concurrency``,
+        ``context_window`` and ``price`` in US dollars per million tokens. No key is in it.
+
+    Examples:
+        >>> spark.range(1).select(F.get_json_object(assay_model("mock"), "$.provider")).first()[0]
+        'mock'
+    """
+    return _call("assay_model", F.lit(model))
+
+
 def assay_progress() -> Column:
     """How far the model calls of the application are.
 
@@ -48,8 +67,9 @@ def assay_progress() -> Column:
 
     Returns:
         STRING: JSON with ``active``, ``rows``, ``rows_ok``, ``rows_failed``, ``requests``, retries by cause, tokens,
-        ``cost_usd``, ``rows_per_second``, ``tasks``, ``tasks_done``, ``elapsed_seconds`` and ``seconds_left``
-        (null where it is unknown).
+        ``cost_usd``, ``rows_per_second``, ``tasks``, ``tasks_done``, ``elapsed_seconds``, ``seconds_left`` (null where
+        it is unknown), and ``quotas``: of each limit its ``group``, ``dimension``, ``limit`` a minute and what of it
+        was ``used`` in the last minute.
 
     Examples:
         >>> spark.range(1).select(F.get_json_object(assay_progress(), "$.active")).first()[0]

@@ -40,6 +40,10 @@ def line(progress: Mapping[str, Any]) -> str:
         f"{progress['rows_per_second']:,.1f}/s",
         f"${cost:,.2f}" if cost == 0 or cost >= 1 else f"${cost:.4f}" if cost >= 0.01 else f"${cost:.6f}",
     ]
+    if progress.get("quotas"):
+        most = max(progress["quotas"], key=lambda quota: quota["used"] / quota["limit"])
+        share, dimension = most["used"] / most["limit"], most["dimension"].replace("_", " ")
+        parts.append(f"{share:.0%} of {most['limit']:,} {dimension} a minute")
     if progress.get("quota_wait_ms"):
         parts.append(f"{_duration(progress['quota_wait_ms'] / 1000)} waited for quota")
     if progress.get("seconds_left") is not None:

@@ -55,6 +55,7 @@ def test_quoting() -> None:
 @pytest.mark.parametrize(
     ("column", "text"),
     [
+        (lambda: fn.assay_model("m"), "'assay_model', m"),
         (lambda: fn.assay_progress(), "'assay_progress'"),
         (lambda: fn.assay_version(), "'assay_version'"),
         (lambda: fn.llm_prompt("{{ q }}", F.struct("q")), "'llm_prompt', {{ q }}, struct(q)"),

@@ -105,23 +105,23 @@ def test_an_endpoint_is_only_connected_to(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.delenv(name, raising=False)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        conf = {"provider": "openai", "endpoint": f"http://127.0.0.1:{port}/v1"}
-        assert doctor.endpoint("m", conf).verdict == "ok"
+        model = {"name": "m", "endpoint": f"http://127.0.0.1:{port}/v1"}
+        assert doctor.endpoint(model, {}).verdict == "ok"
         connection, _ = server.accept()
         with connection:
             assert connection.recv(1) == b"", "nothing is sent"
-        assert doctor.endpoint("m", conf | {"proxy": "http://proxy:1"}).verdict == "warn"
-    gone = doctor.endpoint("m", conf)
+        assert doctor.endpoint(model, {"proxy": "http://proxy:1"}).verdict == "warn"
+    gone = doctor.endpoint(model, {})
     assert gone.verdict == "fail"
     assert f"127.0.0.1:{port} cannot be reached" in gone.message
 
 
 def test_quotas_are_shown() -> None:
-    assert doctor.quota("m", {"provider": "openai", "requestsPerMinute": "60"}).message.startswith(
-        "requestsPerMinute 60;"
-    )
-    assert doctor.quota("m", {"provider": "openai"}).verdict == "warn"
-    assert doctor.quota("m", {"provider": "mock"}).verdict == "ok"
+    model = {"name": "m", "provider": "openai", "limits": {}, "max_concurrency": 64}
+    limited = doctor.quota({**model, "limits": {"requests": 9800, "input_tokens": 100}})
+    assert limited.message.startswith("9,800 requests a minute, 100 input tokens a minute; 64 requests at once")
+    assert doctor.quota(model).verdict == "warn"
+    assert doctor.quota({**model, "provider": "mock"}).verdict == "ok"
 
 
 def test_a_session_that_cannot_be_made_ends_the_list(capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,3 +77,8 @@ def test_the_words() -> None:
     assert progress.line(numbers) == "5 done, 0 failed, 0.0/s, $0.00, 2h01m left"
     waited = progress.line({**numbers, "quota_wait_ms": 61_000, "seconds_left": None, "cost_usd": 0.000123})
     assert waited == "5 done, 0 failed, 0.0/s, $0.000123, 1m01s waited for quota"
+    quotas = [
+        {"group": "m", "dimension": "requests", "limit": 9800, "used": 3920},
+        {"group": "m", "dimension": "input_tokens", "limit": 10_000, "used": 500},
+    ]
+    assert progress.line({**numbers, "quotas": quotas}).endswith("$0.00, 40% of 9,800 requests a minute, 2h01m left")

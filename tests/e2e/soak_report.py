@@ -1,4 +1,4 @@
-"""The measurements of scripts/soak as a page: soak_report.py LINES.jsonl SPARK COMMAND."""
+"""The measurements of scripts/soak as a page: soak_report.py rows|quotas LINES.jsonl SPARK COMMAND."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 TITLES = {
     "counts": "Calls counted at the server",
@@ -36,15 +37,10 @@ def title_of(name: str) -> tuple[str, str]:
     return words[0].upper() + words[1:], how.rstrip("]")
 
 
-def main(lines: str, spark: str, command: str) -> None:
-    measured = [json.loads(line) for line in Path(lines).read_text(encoding="utf-8").splitlines()]
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    total = sum(line["seconds"] for line in measured)
+def rows_page(measured: list[dict[str, Any]], about: str) -> None:
     print("# A million rows\n")
-    print(f"Written by `{command}` at commit {commit} on {date.today().isoformat()}, Spark {spark}, `local[2]`.")
-    print(f"Machine: {machine()}; Spark, the native library and the servers share it. {total / 60:.0f} minutes in all.")
+    print(f"{about}, `local[2]`.")
+    print(MACHINE.format(machine(), sum(line["seconds"] for line in measured) / 60))
     for part, title in TITLES.items():
         rows = [line for line in measured if line["part"] == part]
         if not rows:
@@ -76,6 +72,51 @@ def main(lines: str, spark: str, command: str) -> None:
                 if "statuses" in line:
                     counts = sorted(line["statuses"].items(), key=lambda item: -item[1])
                     print("\nStatuses: " + ", ".join(f"{count:,} {status}" for status, count in counts) + ".")
+
+
+def quotas_page(measured: list[dict[str, Any]], about: str) -> None:
+    print("# Limits per minute\n")
+    print(f"{about}, `local-cluster[4,1,1024]` unless another number of executors is named.")
+    print(MACHINE.format(machine(), sum(line["seconds"] for line in measured) / 60))
+    print(
+        "\n*Used* is the share of its limit that the server admitted, by its own account, between the first and the last busy "
+        "second: with a burst of one second (`bucket`), in a log of the last 60 s (`sliding`), with output reserved by "
+        "`max_tokens` (`reserved`), or settled by usage (`settled`). *Refused* are answers 429."
+    )
+    for part, title, wanted in (
+        ("quota", "Used in full, and never exceeded", ""),
+        (
+            "scaling",
+            "More executors",
+            "32 requests at once in each, 500 ms of latency. *Used* is the share of 64 a second for each executor, or of the limit where it is lower, once all executors call.",
+        ),
+        (
+            "quota peer",
+            "spark-llm-eval 0.1.3 under the same limit",
+            "Its own setting `rate_limit_rpm`, on the same cluster; the server counts in the same way.",
+        ),
+    ):
+        print(f"\n## {title}\n")
+        if wanted:
+            print(wanted + "\n")
+        print("| run | rows | seconds | requests | refused | used |")
+        print("|---|--:|--:|--:|--:|--:|")
+        for line in sorted((line for line in measured if line["part"] == part), key=lambda line: line["what"]):
+            print(
+                f"| {line['what']} | {line['rows']:,} | {line['seconds']:,.0f} | {line['calls']:,} | {line['rejected']:,} "
+                f"| {line['share']:.1%} |"
+            )
+
+
+MACHINE = "Machine: {}; Spark, the native library and the servers share it. {:.0f} minutes of runs, some side by side."
+
+
+def main(part: str, lines: str, spark: str, command: str) -> None:
+    measured = [json.loads(line) for line in Path(lines).read_text(encoding="utf-8").splitlines()]
+    git = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    about = f"Written by `{command}` at commit {commit} on {date.today().isoformat()}, Spark {spark}"
+    {"rows": rows_page, "quotas": quotas_page}[part](measured, about)
 
 
 if __name__ == "__main__":

@@ -115,9 +115,11 @@ def test_a_limit_on_requests_is_used_and_never_exceeded(quota: Quota, where: str
         seconds=outcome["seconds"],
         calls=used["admitted"],
         share=share,
+        rejected=server.usage()["rejected"],
     )
     assert server.usage()["rejected"] == 0
-    assert share >= LEAST_REQUESTS or where == "killed and added", used["windows"]
+    # In a short run the seconds that a new executor takes to come up are a large part.
+    assert share >= LEAST_REQUESTS or (where == "killed and added" and not IS_LONG), used["windows"]
 
 
 @pytest.mark.parametrize("count", WAYS)
@@ -134,8 +136,10 @@ def test_a_limit_on_tokens_is_used_though_answers_differ_in_length(quota: Quota,
     assert outcome["ok"]["n"] + outcome.get("truncated", {"n": 0})["n"] == rows
     used = busy_part(server)
     share = used["limits"]["tokens"]["share"]
-    soak.add("quota", f"tokens, {count}", rows=rows, seconds=outcome["seconds"], calls=used["admitted"], share=share)
-    assert server.usage()["rejected"] == 0
+    rejected = server.usage()["rejected"]
+    measured = {"rows": rows, "seconds": outcome["seconds"], "calls": used["admitted"], "share": share}
+    soak.add("quota", f"tokens, answers of random length, {count}", **measured, rejected=rejected)
+    assert rejected == 0
     assert share >= LEAST_TOKENS, used["windows"]
 
 
@@ -153,7 +157,9 @@ def test_a_limit_that_the_server_lowers_is_kept_within_ten_seconds(quota: Quota,
     finally:
         program.stop()
     share = late["limits"]["requests"]["share"]
-    soak.add("quota", "limit lowered half way", rows=0, seconds=seconds, calls=late["admitted"], share=share)
+    measured = {"rows": 6000 * seconds // 60, "seconds": until - int(lowered) - 10, "calls": late["admitted"]}
+    what = "requests, lowered from 6,000 to 3,000 half way, bucket: from 10 s after that"
+    soak.add("quota", what, **measured, share=share, rejected=late["rejected"])
     assert late["rejected"] == 0
     assert share >= (0.9 if IS_LONG else 0.6)
 
@@ -179,21 +185,32 @@ def test_the_budget_of_money_is_not_exceeded(quota: Quota) -> None:
     assert abs(outcome["ok"]["usd"] + outcome.get("truncated", {"usd": 0.0})["usd"] - spent) < 1e-6
 
 
-def test_scaling_is_linear_until_the_limit(quota: Quota, soak: Any) -> None:
+@pytest.mark.parametrize("limit", [None, RPM], ids=["without a limit", "with a limit"])
+def test_scaling_is_linear_until_the_limit_and_flat_there(quota: Quota, limit: int | None, soak: Any) -> None:
+    """32 requests at once in each executor at a latency of 500 ms are 64 a second, 3,840 a minute."""
     if not IS_LONG:
         pytest.skip("in the long form")
-    rates = {}
+    shares = {}
     for count in (1, 2, 4, 8):
-        server = quota.server(latency="500ms")
-        rows = 64 * 60 * count
-        program = quota.begin(server, rows, count, executors=count, max_concurrency=32)
+        arguments = ["--rpm", str(limit), "--count", "bucket"] if limit else []
+        server = quota.server(*arguments, latency="500ms")
+        most = min(64.0 * count, limit / 60 if limit else 1e9)
+        rows = int(most * 90)
+        settings = {"requests_per_minute": limit} if limit else {}
+        program = quota.begin(server, rows, 4 * count, executors=count, max_concurrency=32, **settings)
         outcome = quota.end(program, within=600)
-        admitted = [second["admitted"] for second in server.usage()["seconds"]][3:-3]
-        rates[count] = sum(admitted) / len(admitted)
-        soak.add("scaling", f"{count} executors", rows=rows, seconds=outcome["seconds"], calls=rows, rate=rates[count])
+        # Executors register one after the other; the seconds before all of them call, and the last, are not its rate.
+        admitted = [second["admitted"] for second in server.usage()["seconds"] if second["admitted"]][10:-5]
+        rate = sum(admitted) / len(admitted)
+        shares[count] = rate / most
+        rejected = server.usage()["rejected"]
+        what = f"{count} executors, {f'{limit:,} a minute' if limit else 'no limit'}"
+        measured = {"rows": rows, "seconds": outcome["seconds"], "calls": rows, "share": shares[count]}
+        soak.add("scaling", what, **measured, rejected=rejected)
         server.stop()
-    for count, rate in rates.items():
-        assert rate >= 0.95 * 64 * count, rates
+        assert rejected == 0
+    least = {count: 0.98 if limit and 64 * count > limit / 60 else 0.95 for count in shares}
+    assert all(shares[count] >= least[count] for count in shares), shares
 
 
 def test_a_prompt_larger_than_the_limit_ends_at_once(spark: SparkSession, testkit: Testkit) -> None:

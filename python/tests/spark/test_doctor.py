@@ -49,9 +49,10 @@ def test_what_is_wrong_is_named_with_what_to_do(jar_spark: SparkSession) -> None
 
 @pytest.mark.skipif("ASSAY_REMOTE" in os.environ, reason="the server's environment is its own")
 def test_a_key_is_present_or_absent_on_executors(jar_spark: SparkSession) -> None:
-    has = list(doctor.key_on_executors(jar_spark, "m", {"apiKeyEnv": "PATH"}))
+    has = list(doctor.key_on_executors(jar_spark, {"name": "m", "key": "env", "key_env": ["PATH"]}))
     assert [(check.verdict, "PATH is set" in check.message) for check in has] == [("ok", True)]
     assert os.environ["PATH"] not in has[0].message
-    (absent,) = doctor.key_on_executors(jar_spark, "m", {"apiKeyEnv": "ASSAY_NO_SUCH_KEY"})
+    missing = {"name": "m", "key": "env", "key_env": ["ASSAY_NO_SUCH_KEY"]}
+    (absent,) = doctor.key_on_executors(jar_spark, missing)
     assert absent.verdict == "fail"
     assert "spark.executorEnv.ASSAY_NO_SUCH_KEY" in absent.advice

@@ -39,6 +39,7 @@ pub(crate) fn call(operation: &str, input: &[u8]) -> Result<Vec<u8>> {
         }
         "quota_totals" => json!(hub.report()),
         "describe" => describe(),
+        "describe_model" => Model::from_conf(&read(input)?)?.describe(),
         "check_function" => {
             let request: FunctionCheck = read(input)?;
             request.run()?;

@@ -9,6 +9,7 @@ mod aws_credentials;
 mod bedrock;
 mod classify;
 mod connect;
+mod describe;
 mod eventstream;
 pub mod format;
 mod gemini;

@@ -117,6 +117,13 @@ impl Model {
 /// [`Model::from_conf`] and [`ErrorKind::MissingKey`].
 pub fn check_model(conf: &ModelConf, kind: CallKind, executor_env: &[String]) -> Result<()> {
     let model = Model::from_conf(conf)?;
+    // An embedding has no output.
+    if kind == CallKind::Complete && model.price.input.is_some() && model.price.output.is_none() {
+        return Err(Error::new(
+            ErrorKind::InvalidModel,
+            format!("model '{}': setting 'price.output' is missing beside the other prices", conf.name),
+        ));
+    }
     if model.provider == ProviderKind::Mock {
         return super::mock::Mock::new(&model).map(|_| ());
     }
@@ -319,7 +326,6 @@ impl Reader<'_> {
         match price {
             Price { input: None, output: None, .. } if own == Price::default() => Ok((price, window)),
             Price { input: None, .. } => Err(self.invalid("price.input", "is missing beside the other prices")),
-            Price { output: None, .. } => Err(self.invalid("price.output", "is missing beside the other prices")),
             _ => Ok((price, window)),
         }
     }
@@ -452,6 +458,18 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_needs_a_price_of_output_and_an_embedding_does_not() {
+        let priced = conf(&[("price.input", "1")]);
+        let e = check_model(&priced, CallKind::Complete, &[]).unwrap_err();
+        assert!(e.message().contains("setting 'price.output' is missing"), "{}", e.message());
+        check_model(&priced, CallKind::Embed, &[]).unwrap();
+        let usage = crate::completion::Usage { input_tokens: Some(3), ..Default::default() };
+        assert_eq!(Model::from_conf(&priced).unwrap().price.cost(&usage), Some(3e-6));
+        let answered = crate::completion::Usage { output_tokens: Some(1), ..usage };
+        assert_eq!(Model::from_conf(&priced).unwrap().price.cost(&answered), None);
+    }
+
+    #[test]
     fn what_cannot_be_used_is_refused_without_its_value() {
         for (pairs, says) in [
             (&[("temperature", "1")][..], "has no setting 'temperature'"),
@@ -461,7 +479,6 @@ mod tests {
             (&[("maxConcurrency", "0")], "a whole number of at least 1"),
             (&[("maxConcurrency", "sk-zz")], "a whole number of at least 1"),
             (&[("price.input", "-1")], "a number of at least 0"),
-            (&[("price.input", "1")], "setting 'price.output' is missing"),
             (&[("price.cachedInput", "1")], "setting 'price.input' is missing"),
             (&[("endpoint", "http://h/v1/chat/completions")], "must be the base URL"),
             (&[("price.inptu", "1")], "did you mean 'price.input'?"),

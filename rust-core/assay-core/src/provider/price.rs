@@ -61,11 +61,11 @@ impl Price {
     /// assert_eq!(price.cost(&usage), Some((600.0 * 1.0 + 400.0 * 0.5 + 10.0 * 4.0) / 1e6));
     /// ```
     pub fn cost(&self, usage: &Usage) -> Option<f64> {
-        let (mut input, mut output) = (self.input?, self.output?);
+        let (mut input, mut output) = (self.input?, self.output);
         let (mut cached_input, mut cache_write, mut reasoning) = (self.cached_input, self.cache_write, self.reasoning);
         let all = usage.input_tokens?.max(0);
         if let Some(long) = self.long.filter(|long| all > long.above) {
-            (input, output, reasoning) = (long.input, long.output, None);
+            (input, output, reasoning) = (long.input, Some(long.output), None);
             (cached_input, cache_write) = (long.cached_input, long.cache_write);
         }
         let cached = usage.cached_input_tokens.unwrap_or(0).clamp(0, all);
@@ -73,9 +73,10 @@ impl Price {
         let answered = match usage.output_tokens {
             Some(tokens) => tokens.max(0),
             // An embedding has no output and no price for it.
-            None if output == 0.0 => 0,
+            None if output.is_none_or(|price| price == 0.0) => 0,
             None => return None,
         };
+        let output = if answered == 0 { 0.0 } else { output? };
         let reasoned = usage.reasoning_tokens.unwrap_or(0).clamp(0, answered);
         let dollars_per_million = (all - cached - written) as f64 * input
             + cached as f64 * cached_input.unwrap_or(input)

@@ -7,7 +7,8 @@ use reqwest::header::HeaderMap;
 /// The limits that a response names, all of them optional. Resets are counted from the response.
 ///
 /// Read from `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` (OpenAI, Azure, most gateways) and
-/// `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}`.
+/// `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}`, and from both behind
+/// `llm_provider-`, where LiteLLM passes on what the provider behind it says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RateHeaders {
     /// Requests in the provider's window, usually a minute.
@@ -36,12 +37,27 @@ pub struct RateHeaders {
     pub reset_output_tokens: Option<Duration>,
 }
 
+const PASSED_ON: &str = "llm_provider-";
+
 impl RateHeaders {
     /// What `headers` of a response that came at `now` say.
     pub fn read(headers: &HeaderMap, now: SystemTime) -> Self {
         let mut rate = RateHeaders::default();
+        // What a gateway says itself stands over what it passes on.
+        for passed_on in [true, false] {
+            rate.take(headers, passed_on, now);
+        }
+        rate
+    }
+
+    fn take(&mut self, headers: &HeaderMap, passed_on: bool, now: SystemTime) {
+        let rate = self;
         for (name, value) in headers {
-            let name = name.as_str();
+            let name = match (name.as_str().strip_prefix(PASSED_ON), passed_on) {
+                (Some(name), true) => name,
+                (None, false) => name.as_str(),
+                _ => continue,
+            };
             let (kind, what) = if let Some(rest) = name.strip_prefix("x-ratelimit-") {
                 let Some((what, kind)) = rest.split_once('-') else { continue };
                 (kind, what)
@@ -70,7 +86,6 @@ impl RateHeaders {
                 _ => {}
             }
         }
-        rate
     }
 
     /// How long to wait after a 429 that names no time itself: until the reset of the limits of which nothing is left, the
@@ -214,6 +229,19 @@ mod tests {
             }
         );
         assert_eq!(rate.wait(), Some(Duration::from_secs(360)), "the one that is used up");
+    }
+
+    #[test]
+    fn headers_that_litellm_passes_on() {
+        let rate = read(&[
+            ("x-ratelimit-limit-requests", "60"),
+            ("llm_provider-x-ratelimit-limit-requests", "500"),
+            ("llm_provider-anthropic-ratelimit-input-tokens-remaining", "7"),
+            ("llm_provider-x-request-id", "r"),
+        ]);
+        let expected =
+            RateHeaders { limit_requests: Some(60), remaining_input_tokens: Some(7), ..RateHeaders::default() };
+        assert_eq!(rate, expected);
     }
 
     #[test]

@@ -155,6 +155,11 @@ impl ClockBounds {
         *self = ClockBounds { low, high, seen: Some(received) };
     }
 
+    /// Within what length of time the driver's clock is known.
+    fn width(&self) -> Nanos {
+        self.high - self.low
+    }
+
     /// A time here at which it is surely `at` or later there.
     fn surely_after(&self, at: Nanos) -> Nanos {
         at - self.low
@@ -439,6 +444,7 @@ impl LeaseClient {
             seq: self.seq,
             acknowledged: self.acknowledged,
             round_trip: self.round_trip,
+            uncertainty: self.clock.width(),
             groups,
             totals,
             released: self.released,

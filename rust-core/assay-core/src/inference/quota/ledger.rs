@@ -20,6 +20,13 @@ use crate::spec::Budget;
 /// How far ahead grants are made, beside the time that an exchange takes.
 const AHEAD: Nanos = 200 * MILLISECOND;
 
+/// How exactly an executor must know this clock. For one that knows it less exactly grants stay valid for longer, and fewer
+/// are made: a stretch of time may see those of so much more.
+const EXACT: Nanos = 100 * MILLISECOND;
+
+/// The most that grants stay valid for longer: for an executor whose fastest exchange took two seconds, nothing is left.
+const MOST_STRETCH: Nanos = 2 * SECOND;
+
 /// The farthest ahead, however slow the exchanges are.
 const FARTHEST: Nanos = 3 * SECOND;
 
@@ -153,7 +160,7 @@ impl Ledger {
                 group
             });
             group.hear(&ask.executor, said, ask.round_trip, now);
-            let (grants, next) = group.grant(&ask.executor, said, ask.round_trip, &mut self.budget, now, &mut promised);
+            let (grants, next) = group.grant(ask, said, &mut self.budget, now, &mut promised);
             reply.next = reply.next.min(next.wait);
             reply.is_stopped |= next.is_out_of_budget && !self.budget.has_promises();
             reply.groups.insert(
@@ -383,13 +390,14 @@ impl Group {
     /// Grants what is due until the horizon, in the order of the demand.
     fn grant(
         &mut self,
-        executor: &str,
+        ask: &Ask,
         said: &GroupAsk,
-        round_trip: Nanos,
         budget: &mut Account,
         now: Nanos,
         promised: &mut Money,
     ) -> (Vec<Run>, Next) {
+        let (executor, round_trip) = (ask.executor.as_str(), ask.round_trip);
+        let stretch = (ask.uncertainty - EXACT).clamp(0, MOST_STRETCH);
         let mut next = Next { wait: IDLE_PERIOD, is_out_of_budget: false };
         let mut waiting: u64 = said.demand.iter().map(|(count, _)| u64::from(*count)).sum();
         let least = self.least_served(executor, now);
@@ -428,13 +436,13 @@ impl Group {
                     next.wait = next.wait.min(PERIOD);
                     break 'demand;
                 }
-                served += self.take(&need, at);
+                served += self.take(&need, at, stretch);
                 if !budget.budget.is_empty() {
                     let money = Money::most(&need, many);
                     budget.promise(&money);
                     promised.add(&money);
                 }
-                let valid = if self.is_paced() { VALID } else { UNPACED_VALID };
+                let valid = if self.is_paced() { VALID + stretch } else { UNPACED_VALID };
                 push(&mut runs, Run { at, step: 0, count: many as u32, valid, need });
                 left -= many;
                 waiting -= many as u64;
@@ -473,13 +481,14 @@ impl Group {
         at.max(self.learned.paused_until)
     }
 
-    /// Takes one request, and gives the time that it needs of the limit that it fills most.
-    fn take(&mut self, need: &Need, at: Nanos) -> f64 {
+    /// Takes one request whose grant is valid for `stretch` longer than others, and gives the time that it needs of the limit
+    /// that it fills most.
+    fn take(&mut self, need: &Need, at: Nanos, stretch: Nanos) -> f64 {
         let mut cost = 0f64;
         for dimension in Dimension::ALL {
             if let Some(pace) = &mut self.paces[dimension as usize] {
                 let amount = amount(dimension, need);
-                pace.take(amount, at);
+                pace.take(amount, at, stretch);
                 cost = cost.max(pace.cost(amount));
             }
         }

@@ -165,9 +165,11 @@ impl Pace {
         if excess <= 0.0 { paced } else { self.log.leaves(excess, paced).unwrap_or(paced) }
     }
 
-    /// Grants `amount` at the time `at`.
-    pub(super) fn take(&mut self, amount: f64, at: Nanos) {
-        self.next = self.next.max((at - SLACK) as f64) + self.cost(amount);
+    /// Grants `amount` at the time `at`, valid for [`VALID`] and `stretch`: a minute may then see what is granted in so much
+    /// more, so the rate is less by as much.
+    pub(super) fn take(&mut self, amount: f64, at: Nanos, stretch: Nanos) {
+        let cost = self.cost(amount) * (1.0 + stretch as f64 / MINUTE as f64);
+        self.next = self.next.max((at - SLACK) as f64) + cost;
         self.log.book(amount, at);
     }
 
@@ -198,7 +200,7 @@ mod tests {
         amounts
             .map(|amount| {
                 now = pace.earliest(amount, now - VALID, now).max(now);
-                pace.take(amount, now);
+                pace.take(amount, now, 0);
                 (now, amount)
             })
             .collect()
@@ -248,7 +250,7 @@ mod tests {
         let at_once = (0..1000)
             .take_while(|_| {
                 let at = pace.earliest(1.0, now - VALID, now);
-                pace.take(1.0, at);
+                pace.take(1.0, at, 0);
                 at <= now
             })
             .count();
@@ -258,7 +260,7 @@ mod tests {
     #[test]
     fn debts_slow_the_pace_and_late_credits_do_not_burst() {
         let mut pace = Pace::new(Dimension::OutputTokens, 60_000.0, 0);
-        pace.take(100.0, 0);
+        pace.take(100.0, 0, 0);
         pace.settle(900.0, SECOND);
         let at = pace.earliest(1.0, SECOND - VALID, SECOND);
         assert!((at - 1_020 * MILLISECOND).abs() < 5 * MILLISECOND, "{at}");
@@ -269,7 +271,7 @@ mod tests {
     #[test]
     fn a_new_limit_holds_at_once() {
         let mut pace = Pace::new(Dimension::Requests, 6000.0, 0);
-        pace.take(1.0, 0);
+        pace.take(1.0, 0, 0);
         pace.set_limit(60.0, 0);
         assert!(pace.earliest(1.0, 0 - VALID, 0) >= SECOND);
         pace.set_limit(6000.0, 0);

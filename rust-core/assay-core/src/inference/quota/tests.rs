@@ -501,6 +501,27 @@ fn slow_and_lossy_messages_waste_and_never_exceed() {
 }
 
 #[test]
+fn messages_that_are_never_quick_do_not_starve_an_executor() {
+    for (window, least_delay, most_delay) in [
+        (Window::Bucket, 150, 250),
+        (Window::Sliding, 150, 250),
+        (Window::Bucket, 700, 900),
+        (Window::Sliding, 700, 900),
+    ] {
+        let limit = requests(6_000);
+        let mut cluster = Cluster::new(Server::new(window, Charge::Reserved, limit), limit, 11);
+        cluster.start();
+        for _ in 0..3 {
+            cluster.add(100_000, 256).delay = (least_delay * MILLISECOND, most_delay * MILLISECOND);
+        }
+        cluster.run(150);
+        let share = cluster.share(Dimension::Requests, 6_000.0, 150);
+        assert!(cluster.server.rejected.is_empty(), "{least_delay} ms: {}", cluster.server.rejected.len());
+        assert!(share >= 0.9, "{least_delay} ms: {share}");
+    }
+}
+
+#[test]
 fn very_low_limits_are_single_requests_and_fair() {
     for (limit, window) in [(60, Window::Sliding), (60, Window::Bucket), (6, Window::Sliding), (1, Window::Sliding)] {
         let mut cluster = Cluster::new(Server::new(window, Charge::Reserved, requests(limit)), requests(limit), 5);

@@ -86,6 +86,9 @@ pub struct Ask {
     pub acknowledged: u64,
     /// How long the last exchanges took.
     pub round_trip: Nanos,
+    /// Within what length of time this process knows the driver's clock.
+    #[serde(default)]
+    pub uncertainty: Nanos,
     /// By group.
     pub groups: BTreeMap<String, GroupAsk>,
     /// What this process has done so far.

@@ -8,6 +8,9 @@ import org.apache.spark.sql.functions.{array, call_function, lit, struct}
   */
 object functions {
 
+  /** What is in force for a configured model, as JSON without a key. */
+  def assay_model(model: String): Column = call_function("assay_model", lit(model))
+
   /** How far the model calls of the application are, as JSON. */
   def assay_progress(): Column = call_function("assay_progress")
 

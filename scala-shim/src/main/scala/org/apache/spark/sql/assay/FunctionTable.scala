@@ -5,6 +5,7 @@ import _root_.assay.NativeLibrary
 import org.apache.spark.sql.SparkSessionExtensions
 import org.apache.spark.sql.catalyst.FunctionIdentifier
 import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo, Literal}
+import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types.StringType
 import org.apache.spark.unsafe.types.UTF8String
 
@@ -99,12 +100,30 @@ private[assay] object FunctionTable {
 
   val entries: Seq[FunctionEntry] = Seq(
     FunctionEntry(
+      "assay_model",
+      "model",
+      "STRING",
+      "What is in force for a model that is configured, as JSON: `provider`, `endpoint`, `model`, where the key comes from " +
+        "(`key`, and `key_env` with the names of environment variables), `limits` per minute, `max_concurrency`, prices in US " +
+        "dollars per million tokens. Holds no key. It is what is configured when the query is analyzed.",
+      ("get_json_object(assay_model('mock'), '$.provider')", "mock"),
+      "misc_funcs",
+      classOf[Literal].getName,
+      children => {
+        Arguments.count("assay_model", children, 1, 1)
+        val model = ModelConf.of(Arguments.constantText("assay_model", "model", children.head), SQLConf.get)
+        val described = AssayAnalysisException.planning(NativeLibrary.json("describe_model", model.json))
+        Literal(UTF8String.fromString(JsonValues.mapper.writeValueAsString(described)), StringType)
+      }
+    ),
+    FunctionEntry(
       "assay_progress",
       "",
       "STRING",
       "How far the model calls of the application are, as JSON: `active`, rows done and failed, requests, retries by cause, " +
-        "tokens, `cost_usd`, `rows_per_second`, tasks, `elapsed_seconds` and `seconds_left` (null where unknown). It is what the " +
-        "driver knows when the query is analyzed: ask again for newer values. Holds nothing of a request or an answer.",
+        "tokens, `cost_usd`, `rows_per_second`, tasks, `elapsed_seconds` and `seconds_left` (null where unknown), and in " +
+        "`quotas` what of each limit was used in the last minute. It is what the driver knows when the query is analyzed: ask " +
+        "again for newer values. Holds nothing of a request or an answer.",
       ("get_json_object(assay_progress(), '$.seconds_left') IS NULL", "true"),
       "misc_funcs",
       classOf[Literal].getName,

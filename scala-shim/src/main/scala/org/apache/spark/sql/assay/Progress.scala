@@ -3,8 +3,10 @@ package org.apache.spark.sql.assay
 import java.util.WeakHashMap
 
 import scala.collection.mutable
+import scala.jdk.CollectionConverters._
 
 import _root_.assay.{AssayException, CostMetric, NativeLibrary}
+import com.fasterxml.jackson.databind.JsonNode
 
 import org.apache.spark.SparkContext
 import org.apache.spark.scheduler._
@@ -40,6 +42,28 @@ private[assay] object Progress {
   def json: String = newest.map(_.snapshot()).getOrElse(Snapshot.none).json
 }
 
+/** What of one limit per minute was used in the last minute, by the driver's account. */
+private[assay] final case class QuotaUse(group: String, dimension: String, limit: Long, used: Long) {
+  def share: Double = used.toDouble / limit
+
+  override def toString: String =
+    f"${share * 100}%.0f%% of $limit%,d ${dimension.replace('_', ' ')} a minute"
+}
+
+private[assay] object QuotaUse {
+
+  /** From what the ledger reports; none where this process keeps none. */
+  def all(report: JsonNode): Seq[QuotaUse] = for {
+    group <- report.path("groups").elements.asScala.toSeq
+    limit <- group.path("limits").properties.asScala
+  } yield QuotaUse(
+    group.path("name").asText,
+    limit.getKey,
+    limit.getValue.asLong,
+    group.path("used").path(limit.getKey).asLong
+  )
+}
+
 /** How far the calls are.
   *
   * @param counters
@@ -48,6 +72,8 @@ private[assay] object Progress {
   *   of the stages that call and run
   * @param rowsPerSecond
   *   over the last half minute
+  * @param quotas
+  *   of every limit, what is used
   */
 private[assay] final case class Snapshot(
     active: Boolean,
@@ -55,7 +81,8 @@ private[assay] final case class Snapshot(
     tasksDone: Int,
     tasks: Int,
     rowsPerSecond: Double,
-    elapsedSeconds: Double
+    elapsedSeconds: Double,
+    quotas: Seq[QuotaUse] = Nil
 ) {
   private def counter(name: String): Long = counters.getOrElse(name, 0L)
   def rows: Long = counter("rows_ok") + counter("rows_failed")
@@ -71,6 +98,10 @@ private[assay] final case class Snapshot(
     node.put("rows_per_second", rowsPerSecond).put("tasks_done", tasksDone).put("tasks", tasks)
     node.put("elapsed_seconds", elapsedSeconds)
     secondsLeft.fold(node.putNull("seconds_left"))(node.put("seconds_left", _))
+    val list = node.putArray("quotas")
+    quotas.foreach { q =>
+      list.addObject.put("group", q.group).put("dimension", q.dimension).put("limit", q.limit).put("used", q.used)
+    }
     JsonValues.mapper.writeValueAsString(node)
   }
 
@@ -83,6 +114,7 @@ private[assay] final case class Snapshot(
       f"${counter("requests")}%,d requests",
       if (counter("retries") > 0) f"${counter("retries")}%,d retries" else "",
       CostMetric.dollars(counter("cost_nanousd")),
+      quotas.maxByOption(_.share).fold("")(_.toString),
       if (tasks > 0) s"$tasksDone of $tasks tasks" else "",
       secondsLeft.fold("")(left => s"${Snapshot.duration(left)} left")
     )
@@ -211,7 +243,8 @@ private[assay] final class ProgressTracker(local: Boolean, now: () => Long = () 
       tasksDone = calling.toSeq.map(_.done).sum,
       tasks = calling.toSeq.map(_.tasks).sum,
       rowsPerSecond = if (seconds > 0) (shown - before) / seconds else 0,
-      elapsedSeconds = if (began == 0) 0 else (lastActive - began) / 1e9
+      elapsedSeconds = if (began == 0) 0 else (lastActive - began) / 1e9,
+      quotas = QuotaUse.all(NativeLibrary.json("quota_totals", JsonValues.emptyObject))
     )
   }
 

@@ -96,6 +96,22 @@ class ProgressSuite extends SparkSuite {
     assert(jobs == 0)
   }
 
+  test("assay_progress() tells what of each limit is used") {
+    spark.conf.set("spark.assay.model.m.requestsPerMinute", "600")
+    try {
+      sql("SELECT llm_complete('m', concat('q', id)).text FROM range(0, 5, 1, 1)").collect()
+      val quotas = progress().get("quotas")
+      assert(quotas.size == 1, quotas)
+      val quota = quotas.get(0)
+      assert(quota.get("group").asText == "m" && quota.get("dimension").asText == "requests")
+      assert(quota.get("limit").asLong == 600 && quota.get("used").asLong == 5)
+    } finally {
+      spark.conf.unset("spark.assay.model.m.requestsPerMinute")
+      sql("SELECT llm_complete('m', 'without a limit').text").collect(): Unit
+    }
+    assert(progress().get("quotas").isEmpty)
+  }
+
   test("the line is printed where it is asked for, and holds no prompt") {
     val printed = new ByteArrayOutputStream
     val before = System.err
@@ -161,6 +177,8 @@ class ProgressTrackerSuite extends AnyFunSuite {
       assert(second.rows == 55 && second.counters("cost_nanousd") == 3000000000L)
       assert((second.tasksDone, second.tasks) == (1, 4))
       assert(second.secondsLeft.contains(30.0))
+      val quotas = Seq(QuotaUse("m", "input_tokens", 10000, 500), QuotaUse("m", "requests", 9800, 3920))
+      assert(second.copy(quotas = quotas).line.contains(", $3.00, 40% of 9,800 requests a minute, 1 of 4"))
       assert(second.line == "assay: 55 done, 5 failed, 5.5/s, 0 requests, $3.00, 1 of 4 tasks, 30s left")
 
       tracker.onTaskEnd(
