@@ -195,7 +195,7 @@ def test_scaling_is_linear_until_the_limit_and_flat_there(quota: Quota, limit: i
         arguments = ["--rpm", str(limit), "--count", "bucket"] if limit else []
         server = quota.server(*arguments, latency="500ms")
         most = min(64.0 * count, limit / 60 if limit else 1e9)
-        rows = int(most * 90)
+        rows = int(most * 60)
         settings = {"requests_per_minute": limit} if limit else {}
         program = quota.begin(server, rows, 4 * count, executors=count, max_concurrency=32, **settings)
         outcome = quota.end(program, within=600)

@@ -209,16 +209,15 @@ impl Hub {
         }
         state.losses += 1;
         state.client.lost(now);
-        if state.losses < LOSSES {
+        // Nothing is lost to an application that has ended.
+        if state.losses < LOSSES || state.spec.application.is_empty() {
             return None;
         }
         // What was done so far stands at the driver; the share begins now.
         let mut own = Ledger::new(random());
-        let parts = state.spec.executors.max(1);
-        let shares = limits(&state.spec).into_iter().map(|(name, limits)| (name, limits.share(parts))).collect();
-        own.configure(&shares, state.spec.budget.share(parts), now);
         let before = state.client.snapshot();
         state.alone_before = before.alone;
+        state.configure_alone(&mut own, now);
         own.adopt(&before);
         state.own = Some(own);
         state.last_probe = now;
@@ -231,10 +230,19 @@ impl Hub {
 
     /// Takes the configuration of a session.
     pub fn configure(&self, spec: &QuotaSpec) {
+        let now = self.now();
         let mut state = self.lock();
-        if state.spec != *spec {
-            state.spec = spec.clone();
-            state.client.configure(&limits(spec), !spec.budget.is_empty());
+        if state.spec == *spec {
+            return;
+        }
+        if state.spec.application != spec.application {
+            state.rejoin();
+        }
+        state.spec = spec.clone();
+        state.client.configure(&limits(spec), !spec.budget.is_empty());
+        if let Some(mut own) = state.own.take() {
+            state.configure_alone(&mut own, now);
+            state.own = Some(own);
         }
     }
 
@@ -264,8 +272,8 @@ impl Hub {
     /// The application has ended: its driver's state is gone, and what it had waiting.
     pub fn end(&self) {
         let mut state = self.lock();
-        (state.ledger, state.own, state.pump) = (None, None, None);
-        (state.losses, state.probing) = (0, false);
+        (state.ledger, state.pump, state.spec) = (None, None, QuotaSpec::default());
+        state.rejoin();
         state.senders.clear();
         state.client.end();
         drop(state);
@@ -303,6 +311,18 @@ impl State {
                 let _ = sender.send(turn);
             }
         }
+    }
+
+    /// Asks the driver, whatever was before.
+    fn rejoin(&mut self) {
+        (self.own, self.losses, self.probing) = (None, 0, false);
+    }
+
+    /// Gives a ledger of this process's own its share of what is configured.
+    fn configure_alone(&self, own: &mut Ledger, now: Nanos) {
+        let parts = self.spec.executors.max(1);
+        let shares = limits(&self.spec).into_iter().map(|(name, limits)| (name, limits.share(parts))).collect();
+        own.configure(&shares, self.spec.budget.share(parts), now);
     }
 
     /// What of a message goes to the driver: nothing while this process goes on by itself, but for a probe now and then.

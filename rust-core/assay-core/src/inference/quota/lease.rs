@@ -475,7 +475,8 @@ impl LeaseClient {
                 group.queued.clear();
             }
             group.is_leased = said.is_leased;
-            for run in &said.grants {
+            // Where nothing is limited none is needed, and none may be left when that changes.
+            for run in said.grants.iter().filter(|_| said.is_leased) {
                 for i in 0..run.count {
                     let at = run.at + run.step * Nanos::from(i);
                     group.pool.push_back(Slot {
@@ -693,5 +694,30 @@ mod tests {
         assert!(client.release(4 * SECOND).is_empty());
         let second = client.message(Totals::default(), 4 * SECOND).unwrap();
         assert_eq!((second.seq, second.acknowledged), (first.seq + 1, 0));
+    }
+
+    #[test]
+    fn grants_of_a_group_without_a_limit_do_not_outlive_it() {
+        let mut client = LeaseClient::new("e");
+        // What it kept of an application with a budget.
+        client.configure(&BTreeMap::new(), true);
+        let group = client.group("g", None, Accounting::Used);
+        client.configure(&[("g".to_string(), Limits::default())].into(), false);
+        let ticket = client.enter(group, Need::default());
+        client.ready(group, ticket, Need::default(), 0);
+        let ask = client.message(Totals::default(), 0).unwrap();
+        let mut reply = Reply { seq: ask.seq, ledger: 1, ..Reply::default() };
+        reply.groups.insert(
+            "g".into(),
+            super::super::wire::GroupReply {
+                grants: vec![super::super::wire::Run { count: 5, valid: SECOND * 100, ..Default::default() }],
+                ..Default::default()
+            },
+        );
+        client.reply(&reply, MILLISECOND);
+        assert_eq!(client.release(MILLISECOND).len(), 1, "it is free");
+        client.configure(&[("g".to_string(), Limits([Some(600), None, None, None]))].into(), false);
+        let ticket = client.enter(group, Need::default());
+        assert_eq!(client.ready(group, ticket, Need::default(), 2 * MILLISECOND), Turn::Wait);
     }
 }

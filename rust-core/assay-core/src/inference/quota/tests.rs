@@ -502,11 +502,12 @@ fn slow_and_lossy_messages_waste_and_never_exceed() {
 
 #[test]
 fn messages_that_are_never_quick_do_not_starve_an_executor() {
-    for (window, least_delay, most_delay) in [
-        (Window::Bucket, 150, 250),
-        (Window::Sliding, 150, 250),
-        (Window::Bucket, 700, 900),
-        (Window::Sliding, 700, 900),
+    // At the start an executor waits for two exchanges, which is a part of the 150 s.
+    for (window, least_delay, most_delay, least) in [
+        (Window::Bucket, 150, 250, 0.95),
+        (Window::Sliding, 150, 250, 0.95),
+        (Window::Bucket, 700, 900, 0.85),
+        (Window::Sliding, 700, 900, 0.85),
     ] {
         let limit = requests(6_000);
         let mut cluster = Cluster::new(Server::new(window, Charge::Reserved, limit), limit, 11);
@@ -517,7 +518,7 @@ fn messages_that_are_never_quick_do_not_starve_an_executor() {
         cluster.run(150);
         let share = cluster.share(Dimension::Requests, 6_000.0, 150);
         assert!(cluster.server.rejected.is_empty(), "{least_delay} ms: {}", cluster.server.rejected.len());
-        assert!(share >= 0.9, "{least_delay} ms: {share}");
+        assert!(share >= least, "{least_delay} ms: {share}");
     }
 }
 

@@ -165,6 +165,35 @@ async fn another_application_begins_anew() {
     assert_eq!(hub.report().unwrap().budget_used.requests, Some(3));
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_an_ended_application_could_not_send_does_not_free_the_next() {
+    let hub = Hub::new();
+    start(&hub, &spec(None, Budget::default(), 1));
+    hub.end();
+    // Its lease thread is still at it.
+    for _ in 0..5 {
+        assert!(hub.lost().is_none());
+    }
+    let next = QuotaSpec { application: "next".into(), ..spec(Some(600), Budget::default(), 1) };
+    let group = start(&hub, &next);
+    lease_thread(&hub, |_| true);
+    let (took, _) = send_all(&group, 51).await;
+    assert!((4.5..6.0).contains(&took.as_secs_f64()), "50 at 600 a minute: {took:?}");
+    let used = hub.report().unwrap().groups[0]["used"]["requests"].as_f64();
+    assert_eq!(used, Some(51.0), "the driver's ledger");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_comes_while_the_driver_is_out_of_reach_holds() {
+    let hub = Hub::new();
+    let group = start(&hub, &spec(None, Budget::default(), 2));
+    lease_thread(&hub, |_| false);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    hub.configure(&spec(Some(1200), Budget::default(), 2));
+    let (took, _) = send_all(&group, 101).await;
+    assert!((9.0..12.0).contains(&took.as_secs_f64()), "100 at 600 a minute: {took:?}");
+}
+
 #[test]
 fn a_budget_is_read_and_checked() {
     let read = |name: &str, value: &str| budget_from(&[(name.to_string(), value.to_string())].into());

@@ -3,6 +3,8 @@ package org.apache.spark.sql.assay
 import java.io.{ByteArrayOutputStream, PrintStream}
 import java.util.Properties
 
+import scala.jdk.CollectionConverters._
+
 import _root_.assay.{CostMetric, InFlightMetric, SparkSuite}
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 import org.scalatest.funsuite.AnyFunSuite
@@ -24,6 +26,11 @@ class ProgressSuite extends SparkSuite {
 
   private def progress(): JsonNode =
     new ObjectMapper().readTree(value("SELECT * FROM VALUES (assay_progress()) AS t(p)").asInstanceOf[String])
+
+  private def quotas(group: String): Seq[(String, Int, Int)] =
+    progress().get("quotas").elements.asScala.toSeq.filter(_.get("group").asText == group).map { quota =>
+      (quota.get("dimension").asText, quota.get("limit").asInt, quota.get("used").asInt)
+    }
 
   private def completion(plan: SparkPlan): CompletionExec = plan match {
     case adaptive: AdaptiveSparkPlanExec => completion(adaptive.executedPlan)
@@ -100,16 +107,12 @@ class ProgressSuite extends SparkSuite {
     spark.conf.set("spark.assay.model.m.requestsPerMinute", "600")
     try {
       sql("SELECT llm_complete('m', concat('q', id)).text FROM range(0, 5, 1, 1)").collect()
-      val quotas = progress().get("quotas")
-      assert(quotas.size == 1, quotas)
-      val quota = quotas.get(0)
-      assert(quota.get("group").asText == "m" && quota.get("dimension").asText == "requests")
-      assert(quota.get("limit").asLong == 600 && quota.get("used").asLong == 5)
+      assert(quotas("m") == Seq(("requests", 600, 5)))
     } finally {
       spark.conf.unset("spark.assay.model.m.requestsPerMinute")
       sql("SELECT llm_complete('m', 'without a limit').text").collect(): Unit
     }
-    assert(progress().get("quotas").isEmpty)
+    assert(quotas("m").isEmpty)
   }
 
   test("the line is printed where it is asked for, and holds no prompt") {
