@@ -21,10 +21,15 @@ from support.testkit import Testkit
 N = 3000
 KEY = "sk-Sentinel0key"
 WRONG_KEY = "sk-Sentinel1wrong"
+AWS_KEY = "AKIASENTINEL5ID"
+AWS_SECRET = "Sentinel6aws/secret"
 HEADER = "Bearer-Sentinel2header"
 PROMPT = "Sentinel3prompt"
 ANSWER = "Sentinel4answer"
-SENTINELS = (KEY, WRONG_KEY, HEADER, PROMPT, ANSWER)
+SENTINELS = (KEY, WRONG_KEY, AWS_KEY, AWS_SECRET, HEADER, PROMPT, ANSWER)
+# Of every provider a model with a key: the first against the server, the others where nobody listens.
+OTHERS = ("anthropic", "gemini", "openai_responses")
+ABSENT = ("azure_openai", "bedrock", "http")
 
 
 @dataclass
@@ -66,6 +71,9 @@ def run(installation: Installation, jar: Path, testkit_binary: Path, tmp_path_fa
         testkit_binary, folder, "--answers", str(questions), "--latency", "20ms", "--require-key", KEY
     )
     url = server.url
+    absent = {"max_retries": 0}
+    aws = {"aws.region": "us-east-1"}
+    generic = {"http.body": '{"question": {{ prompt | tojson }}}', "http.answerPath": "$.answer"}
     conf = {
         "spark.plugins": "assay.AssayPlugin",
         "spark.assay.native.path": library,
@@ -75,12 +83,22 @@ def run(installation: Installation, jar: Path, testkit_binary: Path, tmp_path_fa
         # What assay.configure sets.
         "spark.redaction.regex": f"{assay.session._SPARK_REDACTION}|{assay.session._KEY_REDACTION}",
         "spark.executorEnv.ASSAY_E2E_KEY": KEY,
+        "spark.executorEnv.AWS_ACCESS_KEY_ID": AWS_KEY,
+        "spark.executorEnv.AWS_SECRET_ACCESS_KEY": AWS_SECRET,
+        "spark.ui.enabled": "true",
+        "spark.ui.port": "0",
         **model("asked", endpoint=url, api_key_secret=KEY, max_concurrency=8),
         **model("env", endpoint=url, api_key_env="ASSAY_E2E_KEY"),
         **model("file", endpoint=url, api_key_file=folder / "key"),
         **model("header", endpoint=url, api_key_secret=KEY, **{"headers.Authorization-Copy": HEADER}),
         **model("wrong", endpoint=url, api_key_secret=WRONG_KEY),
         **model("down", endpoint="http://127.0.0.1:9/v1", api_key_secret=KEY, max_retries=0),
+        **model("anthropic", provider="anthropic", endpoint=url, api_key_secret=KEY),
+        **model("gemini", provider="gemini", endpoint=server.root, api_key_env="ASSAY_E2E_KEY"),
+        **model("openai_responses", provider="openai_responses", endpoint=url, api_key_file=folder / "key"),
+        **model("azure_openai", provider="azure_openai", endpoint="http://127.0.0.1:9", api_key_secret=KEY, **absent),
+        **model("bedrock", provider="bedrock", endpoint="http://127.0.0.1:9", **absent, **aws),
+        **model("http", provider="http", endpoint="http://127.0.0.1:9/ask", api_key_secret=KEY, **absent, **generic),
         **model("once", endpoint=url, api_key_secret=KEY, max_retries=0, max_concurrency=1),
     }
     known = set(installation.executor_logs())
@@ -126,6 +144,10 @@ def test_a_query_survives_the_death_of_an_executor(run: Run) -> None:
 def test_every_way_to_give_a_key_works_and_failures_are_statuses(run: Run) -> None:
     for name in ("asked", "env", "file", "header"):
         assert run.outcome[name] == {"ok": 20}, name
+    for name in OTHERS:
+        assert run.outcome[name] == {"ok": 20}, name
+    for name in ABSENT:
+        assert run.outcome[name] == {"network_error": 20}, name
     assert run.outcome["wrong"] == {"auth_failed": 20}
     assert run.outcome["down"] == {"network_error": 20}
     assert sum(run.outcome["once"].values()) == 10
@@ -140,7 +162,8 @@ def event_logs(run: Run) -> list[Path]:
 
 @pytest.mark.parametrize("sentinel", SENTINELS)
 def test_no_key_no_prompt_and_no_answer_in_any_log(run: Run, sentinel: str) -> None:
-    logs = [run.program.out, run.program.err, *run.executor_logs, *event_logs(run)]
+    shown = [run.folder / "explain.txt", run.folder / "ui.txt"]
+    logs = [run.program.out, run.program.err, *run.executor_logs, *event_logs(run), *shown]
     assert len(run.executor_logs) >= 4
     leaks = []
     for log in logs:
@@ -157,6 +180,10 @@ def test_the_logs_are_those_of_this_run(run: Run) -> None:
     assert "llm_complete" in events
     assert '"spark.assay.model.asked.apiKeySecret":"*********(redacted)"' in events
     assert '"spark.assay.model.asked.maxConcurrency":"8"' in events
+    plans, pages = ((run.folder / name).read_text(encoding="utf-8") for name in ("explain.txt", "ui.txt"))
+    assert plans.count("Completion") >= len(OTHERS) + len(ABSENT)
+    assert "Completion" in pages
+    assert "spark.assay.model.asked.apiKeySecret" in pages
     assert "on purpose" in run.program.stderr
     assert any("on purpose" in log.read_text(encoding="utf-8", errors="replace") for log in run.executor_logs)
 

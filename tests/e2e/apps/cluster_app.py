@@ -7,16 +7,36 @@ The test kills an executor once this has printed `kill an executor now`.
 """
 
 import json
+import os
 import sys
 import urllib.request
 
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+PROVIDERS = ("anthropic", "gemini", "openai_responses", "azure_openai", "bedrock", "http")
+
 
 def faults(server, **body):
     request = urllib.request.Request(f"{server}/testkit/faults", json.dumps(body).encode(), method="POST")
     urllib.request.urlopen(request, timeout=30).close()
+
+
+def pages(ui):
+    """What the Spark UI and its REST interface show."""
+
+    def read(path):
+        with urllib.request.urlopen(f"{ui}{path}", timeout=60) as response:
+            return response.read().decode()
+
+    for path in ("/jobs/", "/stages/", "/environment/", "/executors/", "/SQL/"):
+        yield read(path)
+    application = json.loads(read("/api/v1/applications"))[0]["id"]
+    queries = f"/api/v1/applications/{application}/sql?details=true&planDescription=true&length=1000"
+    yield read(queries)
+    yield read(f"/api/v1/applications/{application}/environment")
+    for query in json.loads(read(queries)):
+        yield read(f"/SQL/execution/?id={query['id']}")
 
 
 def main(server, questions, results):
@@ -31,8 +51,13 @@ def main(server, questions, results):
             llm_prompt('Question: {{{{ question }}}}', struct(question))) AS r FROM q WHERE {where}) GROUP BY r.status"""
         outcome[name] = {row.status: row.n for row in spark.sql(text).collect()}
 
-    for name in ("asked", "env", "file", "header", "wrong", "down"):
+    for name in ("asked", "env", "file", "header", "wrong", "down", *PROVIDERS):
         statuses(name, "id < 20")
+    with open(f"{os.path.dirname(results)}/explain.txt", "w", encoding="utf-8") as file:
+        for name in ("asked", *PROVIDERS):
+            for how in ("EXTENDED", "FORMATTED", "CODEGEN", "COST"):
+                text = f"EXPLAIN {how} SELECT llm_complete('{name}', question) AS r FROM q"
+                file.write(spark.sql(text).head()[0])
 
     # A server that sends the request back in its error, and one whose answer is no JSON.
     echoed = spark.sql("SELECT first(question) FROM q WHERE id = 1").head()[0]
@@ -64,6 +89,8 @@ def main(server, questions, results):
         "FROM (SELECT id, answer, llm_complete('asked', question) AS r FROM q)"
     ).head()
     outcome["after the kill"] = row.asDict()
+    with open(f"{os.path.dirname(results)}/ui.txt", "w", encoding="utf-8") as file:
+        file.writelines(pages(spark.sparkContext.uiWebUrl))
     outcome["executors"] = spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1
     with open(results, "w", encoding="utf-8") as file:
         json.dump(outcome, file)
