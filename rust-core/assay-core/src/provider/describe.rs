@@ -14,7 +14,7 @@ impl Model {
     /// let conf = [("provider", "anthropic"), ("model", "m"), ("requestsPerMinute", "50")];
     /// let conf = conf.map(|(k, v)| (k.to_string(), v.to_string())).into();
     /// let described = Model::from_conf(&ModelConf { name: "big".into(), conf }).unwrap().describe();
-    /// assert_eq!(described["endpoint"], "https://api.anthropic.com/v1");
+    /// assert_eq!(described["endpoint"], "https://api.anthropic.com");
     /// assert_eq!(described["key_env"][0], "ANTHROPIC_API_KEY");
     /// assert_eq!(described["limits"]["requests"], 50);
     /// ```
