@@ -17,7 +17,7 @@ from spark_llm_eval.core.config import InferenceConfig, MetricConfig, ModelConfi
 from spark_llm_eval.core.task import EvalTask
 from spark_llm_eval.orchestrator.runner import EvaluationRunner, RunnerConfig
 
-# Examples a second that it does at its best on four executors with a core each; it decides how long the run takes.
+# A guess of how many examples a second it does on four executors with a core each, which decides how long the run takes.
 ROWS_PER_SECOND = 13
 
 

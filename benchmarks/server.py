@@ -21,18 +21,18 @@ class Server:
         self.url = url  # ends in /v1
         self.pid = pid
 
+    def _get(self, path: str) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.url.removesuffix('/v1')}/testkit/{path}") as response:
+            return json.load(response)
+
     def stats(self) -> dict[str, Any]:
         """What it counts."""
-        with urllib.request.urlopen(self.url.removesuffix("/v1") + "/testkit/stats") as response:
-            return json.load(response)
+        return self._get("stats")
 
     def usage(self) -> dict[str, Any]:
         """Its account of the quota, from the first busy second to the last."""
-        with urllib.request.urlopen(self.url.removesuffix("/v1") + "/testkit/usage") as response:
-            busy = [second["second"] for second in json.load(response)["seconds"] if second["admitted"]]
-        query = f"from={busy[0] + 1}&to={busy[-1]}"
-        with urllib.request.urlopen(self.url.removesuffix("/v1") + f"/testkit/usage?{query}") as response:
-            return json.load(response)
+        busy = [second["second"] for second in self._get("usage")["seconds"] if second["admitted"]]
+        return self._get(f"usage?from={busy[0] + 1}&to={busy[-1]}")
 
     def calls(self) -> int:
         """How many calls it has had so far."""

@@ -18,6 +18,8 @@ TITLES = {
     "llama.cpp": "Against llama.cpp's server with Gemma 3 270M",
 }
 
+MACHINE = "Machine: {}; Spark, the native library and the servers share it. {:.0f} minutes of runs, some side by side."
+
 
 def machine() -> str:
     """The kind of machine: processor, cores and memory, and nothing that names it."""
@@ -106,9 +108,6 @@ def quotas_page(measured: list[dict[str, Any]], about: str) -> None:
                 f"| {line['what']} | {line['rows']:,} | {line['seconds']:,.0f} | {line['calls']:,} | {line['rejected']:,} "
                 f"| {line['share']:.1%} |"
             )
-
-
-MACHINE = "Machine: {}; Spark, the native library and the servers share it. {:.0f} minutes of runs, some side by side."
 
 
 def main(part: str, lines: str, spark: str, command: str) -> None:

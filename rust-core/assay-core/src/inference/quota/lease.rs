@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::clock::ClockBounds;
 use super::pace::VALID;
 use super::totals::Totals;
 use super::wire::{Ask, GroupAsk, MILLISECOND, Money, Nanos, Need, Reply, SECOND, Seen};
@@ -29,9 +30,6 @@ const EXPECTED: Nanos = 300 * MILLISECOND;
 
 /// How many different needs a message tells apart.
 const MOST_NEEDS: usize = 256;
-
-/// What the clocks of two processes may differ in rate.
-const DRIFT: f64 = 200e-6;
 
 /// What becomes of a request that waited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,47 +126,6 @@ struct Slot {
     from: Nanos,
     until: Nanos,
     need: Need,
-}
-
-/// Between which bounds the driver's clock is ahead of this one.
-#[derive(Debug, Clone, Copy, Default)]
-struct ClockBounds {
-    low: Nanos,
-    high: Nanos,
-    seen: Option<Nanos>,
-}
-
-impl ClockBounds {
-    /// The driver's clock stood at `at` at some time between `sent` and `received`.
-    fn learn(&mut self, at: Nanos, sent: Nanos, received: Nanos) {
-        let (low, high) = (at - received, at - sent);
-        if let Some(seen) = self.seen {
-            let drift = ((received - seen) as f64 * DRIFT) as Nanos + 1;
-            let (old_low, old_high) = (self.low - drift, self.high + drift);
-            if old_low.max(low) <= old_high.min(high) {
-                (self.low, self.high) = (old_low.max(low), old_high.min(high));
-                self.seen = Some(received);
-                return;
-            }
-        }
-        // The first word, or one of the clocks has jumped.
-        *self = ClockBounds { low, high, seen: Some(received) };
-    }
-
-    /// Within what length of time the driver's clock is known.
-    fn width(&self) -> Nanos {
-        self.high - self.low
-    }
-
-    /// A time here at which it is surely `at` or later there.
-    fn surely_after(&self, at: Nanos) -> Nanos {
-        at - self.low
-    }
-
-    /// A time here at which it is surely `at` or earlier there.
-    fn surely_before(&self, at: Nanos) -> Nanos {
-        at - self.high
-    }
 }
 
 impl LeaseClient {
@@ -625,99 +582,4 @@ impl Group {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bounds_of_a_clock_close_in_and_survive_a_jump() {
-        let mut clock = ClockBounds::default();
-        // The driver is 1,000 s ahead.
-        let ahead = 1000 * SECOND;
-        clock.learn(ahead + 5 * MILLISECOND, 0, 400 * MILLISECOND);
-        assert!(clock.surely_after(ahead + SECOND) >= SECOND);
-        assert!(clock.surely_before(ahead + SECOND) <= SECOND);
-        clock.learn(ahead + 1_002 * MILLISECOND, SECOND, SECOND + 4 * MILLISECOND);
-        assert!(clock.high - clock.low <= 5 * MILLISECOND);
-        // A slow exchange later does not widen them.
-        clock.learn(ahead + 5 * SECOND, 2 * SECOND, 7 * SECOND);
-        assert!(clock.high - clock.low <= 10 * MILLISECOND, "{clock:?}");
-        assert!(clock.low <= ahead && ahead <= clock.high);
-        clock.learn(50 * SECOND, 8 * SECOND, 8 * SECOND + MILLISECOND);
-        assert_eq!((clock.low, clock.high), (42 * SECOND - MILLISECOND, 42 * SECOND));
-    }
-
-    #[test]
-    fn a_group_without_limits_lets_all_through_and_a_limited_one_none_before_a_grant() {
-        let mut client = LeaseClient::new("e");
-        let open = client.group("open", None, Accounting::Used);
-        let ticket = client.enter(open, Need::default());
-        assert_eq!(client.ready(open, ticket, Need::default(), 0), Turn::Granted(Need::default()));
-        client.configure(&[("closed".to_string(), Limits([Some(1), None, None, None]))].into(), false);
-        let closed = client.group("closed", None, Accounting::Used);
-        let ticket = client.enter(closed, Need::default());
-        assert_eq!(client.ready(closed, ticket, Need::default(), 0), Turn::Wait);
-        assert!(client.release(100 * SECOND).is_empty());
-        client.leave(closed, ticket);
-        assert_eq!(client.waiting(), 0);
-    }
-
-    #[test]
-    fn what_never_fits_is_known() {
-        let mut client = LeaseClient::new("e");
-        client.configure(&[("g".to_string(), Limits([None, Some(100), None, Some(150)]))].into(), false);
-        let group = client.group("g", None, Accounting::Used);
-        let fits = |input, output| client.never_fits(group, &Need { input, output, ..Need::default() });
-        assert_eq!(fits(100, 50), None);
-        assert_eq!(fits(101, 0), Some((Dimension::InputTokens, 100)));
-        assert_eq!(fits(100, 51), Some((Dimension::Tokens, 150)));
-    }
-
-    #[test]
-    fn a_late_reply_is_not_used() {
-        let mut client = LeaseClient::new("e");
-        client.configure(&[("g".to_string(), Limits([Some(600), None, None, None]))].into(), false);
-        let group = client.group("g", None, Accounting::Used);
-        let ticket = client.enter(group, Need::default());
-        client.ready(group, ticket, Need::default(), 0);
-        let first = client.message(Totals::default(), 0).unwrap();
-        client.lost(3 * SECOND);
-        let mut reply = Reply { seq: first.seq, ledger: 1, ..Reply::default() };
-        reply.groups.insert(
-            "g".into(),
-            super::super::wire::GroupReply {
-                is_leased: true,
-                grants: vec![super::super::wire::Run { count: 5, valid: SECOND * 100, ..Default::default() }],
-                ..Default::default()
-            },
-        );
-        client.reply(&reply, 3 * SECOND);
-        assert!(client.release(4 * SECOND).is_empty());
-        let second = client.message(Totals::default(), 4 * SECOND).unwrap();
-        assert_eq!((second.seq, second.acknowledged), (first.seq + 1, 0));
-    }
-
-    #[test]
-    fn grants_of_a_group_without_a_limit_do_not_outlive_it() {
-        let mut client = LeaseClient::new("e");
-        // What it kept of an application with a budget.
-        client.configure(&BTreeMap::new(), true);
-        let group = client.group("g", None, Accounting::Used);
-        client.configure(&[("g".to_string(), Limits::default())].into(), false);
-        let ticket = client.enter(group, Need::default());
-        client.ready(group, ticket, Need::default(), 0);
-        let ask = client.message(Totals::default(), 0).unwrap();
-        let mut reply = Reply { seq: ask.seq, ledger: 1, ..Reply::default() };
-        reply.groups.insert(
-            "g".into(),
-            super::super::wire::GroupReply {
-                grants: vec![super::super::wire::Run { count: 5, valid: SECOND * 100, ..Default::default() }],
-                ..Default::default()
-            },
-        );
-        client.reply(&reply, MILLISECOND);
-        assert_eq!(client.release(MILLISECOND).len(), 1, "it is free");
-        client.configure(&[("g".to_string(), Limits([Some(600), None, None, None]))].into(), false);
-        let ticket = client.enter(group, Need::default());
-        assert_eq!(client.ready(group, ticket, Need::default(), 2 * MILLISECOND), Turn::Wait);
-    }
-}
+mod tests;

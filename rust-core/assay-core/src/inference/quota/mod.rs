@@ -9,12 +9,14 @@
 //! | `budget` | what the run may spend |
 //! | `totals` | what the run has done |
 //! | `lease` | the executor's side |
+//! | `clock` | what an executor knows of the driver's clock |
 //! | `outputs` | tokens of an answer before it is there |
 //! | `hub` | both sides in this process, with its clock and its locks |
 //!
 //! All but `hub` is told the time, and so runs in simulated time in tests.
 
 mod budget;
+mod clock;
 mod hub;
 mod learn;
 mod lease;
