@@ -53,7 +53,7 @@ def assay_model(model: str) -> Column:
         ``context_window`` and ``price`` in US dollars per million tokens. No key is in it.
 
     Examples:
-        >>> spark.range(1).select(F.get_json_object(assay_model("mock"), "$.provider")).first()[0]
+        >>> spark.range(1).select(F.get_json_object(assay_model("echo"), "$.provider")).first()[0]
         'mock'
     """
     return _call("assay_model", F.lit(model))

@@ -105,7 +105,8 @@ struct Group {
     ready: BTreeMap<u64, Need>,
     pool: VecDeque<Slot>,
     returned: Vec<(Nanos, Need)>,
-    /// The last reply granted less than was asked for.
+    /// How many grants the last message asked for, and whether its reply gave less.
+    asked: usize,
     is_short: bool,
     settled: (i64, i64),
     taken: (i64, i64, i64),
@@ -432,6 +433,9 @@ impl LeaseClient {
                 group.queued.clear();
             }
             group.is_leased = said.is_leased;
+            let granted: usize = said.grants.iter().map(|run| run.count as usize).sum();
+            // What came to be wanted since is asked for in its time: nobody knows yet that it is not there.
+            group.is_short = granted < group.asked;
             // Where nothing is limited none is needed, and none may be left when that changes.
             for run in said.grants.iter().filter(|_| said.is_leased) {
                 for i in 0..run.count {
@@ -444,7 +448,6 @@ impl LeaseClient {
                     });
                 }
             }
-            group.is_short = group.wanted() > 0;
         }
     }
 
@@ -546,6 +549,7 @@ impl Group {
         let weight = (since as f64 / SECOND as f64 * 3.0).clamp(0.1, 1.0);
         self.ended_per_second += (per_second - self.ended_per_second) * weight;
         let wanted = if self.is_leased { self.wanted() } else { 0 };
+        self.asked = wanted;
         let mut demand: Vec<(u32, Need)> = Vec::new();
         let mut previous: Option<Need> = None;
         for need in self.ready.values().chain(self.queued.values()).skip(self.pool.len()).take(wanted) {

@@ -118,7 +118,12 @@ impl Pace {
     pub(super) fn set_limit(&mut self, per_minute: f64, now: Nanos) {
         if per_minute < self.per_minute {
             // A bucket forgets at once what was sent under the higher limit; a sliding window does not.
-            self.former = Some((std::mem::take(&mut self.log), now));
+            let mut log = std::mem::take(&mut self.log);
+            // Words of several executors on a changed limit come in any order: it may fall more than once.
+            if let Some((former, _)) = self.former.take() {
+                log.put_before(former);
+            }
+            self.former = Some((log, now));
         }
         self.change(now, |pace| pace.per_minute = per_minute);
     }
@@ -266,6 +271,23 @@ mod tests {
         assert!((at - 1_020 * MILLISECOND).abs() < 5 * MILLISECOND, "{at}");
         pace.settle(-1e9, 10 * SECOND);
         assert_eq!(pace.earliest(1.0, 10 * SECOND - VALID, 10 * SECOND), 10 * SECOND - VALID);
+    }
+
+    #[test]
+    fn a_sliding_window_remembers_what_was_sent_before_a_limit_fell_twice() {
+        let mut pace = Pace::new(Dimension::Requests, 6_000.0, 0);
+        for i in 0..6_000 {
+            pace.take(1.0, i * 10 * MILLISECOND, 0);
+        }
+        let lowered = MINUTE;
+        pace.set_limit(3_000.0, lowered);
+        // An answer of before the change comes late.
+        pace.set_limit(6_000.0, lowered + 50 * MILLISECOND);
+        pace.set_limit(3_000.0, lowered + 60 * MILLISECOND);
+        let now = lowered + 3 * SECOND;
+        assert!(pace.earliest(1.0, now, now) < now + SECOND);
+        pace.refused(now);
+        assert!(pace.earliest(1.0, now, now) > now + 25 * SECOND);
     }
 
     #[test]

@@ -523,6 +523,29 @@ fn messages_that_are_never_quick_do_not_starve_an_executor() {
 }
 
 #[test]
+fn a_freed_place_finds_a_grant_below_the_limit_and_the_limit_is_used_above_it() {
+    for (count, delay) in [(1, 2), (1, 20), (2, 20), (4, 20), (8, 20), (8, 2)] {
+        let limit = requests(9_800);
+        let mut cluster = Cluster::new(Server::new(Window::Bucket, Charge::Reserved, limit), limit, 12);
+        cluster.latency = (500 * MILLISECOND, 505 * MILLISECOND);
+        cluster.network = (MILLISECOND, 4 * MILLISECOND);
+        cluster.start();
+        for _ in 0..count {
+            cluster.add(100_000, 32).delay = (MILLISECOND, delay * MILLISECOND);
+        }
+        cluster.run(5);
+        let used = cluster.server.used[0];
+        cluster.run(60);
+        let rate = (cluster.server.used[0] - used) / 60.0;
+        // An answer is back after the latency and twice the network.
+        let (own, least) = (32.0 / 0.507 * count as f64, if count < 4 { 0.95 } else { 0.98 });
+        let most = own.min(9_800.0 / 60.0);
+        assert!(cluster.server.rejected.is_empty(), "{count}: {}", cluster.server.rejected.len());
+        assert!(rate >= least * most, "{count} executors, messages of up to {delay} ms: {:.3}", rate / most);
+    }
+}
+
+#[test]
 fn very_low_limits_are_single_requests_and_fair() {
     for (limit, window) in [(60, Window::Sliding), (60, Window::Bucket), (6, Window::Sliding), (1, Window::Sliding)] {
         let mut cluster = Cluster::new(Server::new(window, Charge::Reserved, requests(limit)), requests(limit), 5);
