@@ -21,14 +21,18 @@ use crate::registry;
 const MESSAGE_WAIT: Duration = Duration::from_millis(250);
 
 /// Runs one operation. Input and output are JSON, but for `finish`, whose input ends with the state's bytes, and the
-/// messages of quotas: `quota_message` gives one or nothing, `quota_reply` and `quota_lost` give what is to be logged.
+/// messages of quotas: `quota_message` gives one or nothing, `quota_reply` and `quota_lost` give what is to be logged;
+/// the latter takes "absent" where the driver keeps no quotas.
 pub(crate) fn call(operation: &str, input: &[u8]) -> Result<Vec<u8>> {
     let hub = Hub::of_process();
     let output = match operation {
         "quota_serve" => return hub.serve(input),
         "quota_message" => return hub.message(MESSAGE_WAIT),
         "quota_reply" => return Ok(hub.reply(input)?.unwrap_or_default().into()),
-        "quota_lost" => return Ok(hub.lost().unwrap_or_default().into()),
+        "quota_lost" => {
+            let loss = if input == b"absent" { quota::Loss::Absent } else { quota::Loss::Silent };
+            return Ok(hub.lost(loss).unwrap_or_default().into());
+        }
         "quota_plan" => {
             let request: QuotaRequest = read(input)?;
             json!(request.plan()?)

@@ -1,8 +1,9 @@
 //! Both sides of the quotas in this process: the clock, the locks, and who waits.
 //!
 //! One lease thread of the JVM moves the messages: it takes [`Hub::message`] to the driver and brings [`Hub::reply`] or
-//! [`Hub::lost`] back. Where the driver cannot be reached a ledger of this process's own answers, with a fixed share of
-//! the limits and of the budget, until the driver is heard of again.
+//! [`Hub::lost`] back. Where the driver has no quotas to offer a ledger of this process's own answers, with a fixed share of
+//! the limits and of the budget, until the driver offers them. A driver that only does not answer may serve others meanwhile,
+//! all of the limit: there nothing is sent until it answers.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, HashMap};
@@ -24,6 +25,15 @@ use crate::spec::{Budget, ModelConf, QuotaSpec};
 
 /// After so many messages without an answer the process goes on by itself.
 const LOSSES: u32 = 3;
+
+/// Why a message has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// It or its answer is late or lost.
+    Silent,
+    /// The driver keeps no quotas, for this process or any other.
+    Absent,
+}
 
 /// How often a process that goes on by itself tries the driver again.
 const PROBE: Nanos = 5 * SECOND;
@@ -49,7 +59,9 @@ struct State {
     ledger: Option<Ledger>,
     /// What is configured, for the share.
     spec: QuotaSpec,
+    /// Messages in a row without an answer, and those of them to a driver without quotas.
     losses: u32,
+    absences: u32,
     /// The ledger that stands in for the driver's.
     own: Option<Ledger>,
     /// What ledgers of this process's own had granted of the budget before this one.
@@ -78,6 +90,7 @@ impl State {
             ledger: None,
             spec: QuotaSpec::default(),
             losses: 0,
+            absences: 0,
             own: None,
             alone_before: Money::default(),
             last_probe: 0,
@@ -183,13 +196,13 @@ impl Hub {
         let reply: Reply = read(message)?;
         let now = self.now();
         let mut state = self.lock();
-        state.losses = 0;
-        let mut news = None;
+        let was_lost = state.losses >= LOSSES;
+        (state.losses, state.absences) = (0, 0);
+        let news = was_lost.then_some("the driver answers again; quotas are shared over the cluster");
         if state.own.is_some() && state.probing {
             (state.own, state.probing) = (None, false);
             // The probe was answered by the own ledger; the driver is asked anew.
             state.client.forget_ledger();
-            news = Some("the driver answers again; quotas are shared over the cluster");
         } else {
             state.client.reply(&reply, now);
         }
@@ -200,18 +213,23 @@ impl Hub {
     }
 
     /// The driver did not answer. Gives what there is to be said of it once.
-    pub fn lost(&self) -> Option<&'static str> {
+    pub fn lost(&self, loss: Loss) -> Option<&'static str> {
         let now = self.now();
         let mut state = self.lock();
         if state.own.is_some() {
             state.probing = false;
             return None;
         }
-        state.losses += 1;
         state.client.lost(now);
         // Nothing is lost to an application that has ended.
-        if state.losses < LOSSES || state.spec.application.is_empty() {
+        if state.spec.application.is_empty() {
             return None;
+        }
+        state.losses += 1;
+        state.absences = if loss == Loss::Absent { state.absences + 1 } else { 0 };
+        if state.absences < LOSSES {
+            return (state.losses == LOSSES)
+                .then_some("the driver's quotas do not answer; calls under a limit or a budget wait until they do");
         }
         // What was done so far stands at the driver; the share begins now.
         let mut own = Ledger::new(random());
@@ -223,7 +241,7 @@ impl Hub {
         state.last_probe = now;
         drop(state);
         self.due.notify_one();
-        Some("the driver's quotas cannot be reached; this executor goes on with its fixed share of each limit")
+        Some("the driver keeps no quotas; this executor goes on with its fixed share of each limit")
     }
 
     // --- requests
@@ -315,7 +333,7 @@ impl State {
 
     /// Asks the driver, whatever was before.
     fn rejoin(&mut self) {
-        (self.own, self.losses, self.probing) = (None, 0, false);
+        (self.own, self.losses, self.absences, self.probing) = (None, 0, 0, false);
     }
 
     /// Gives a ledger of this process's own its share of what is configured.

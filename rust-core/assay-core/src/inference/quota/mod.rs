@@ -26,7 +26,7 @@ mod pace;
 mod totals;
 pub mod wire;
 
-pub use hub::{Denied, Grant, GroupHandle, Hub, Ticket, budget_from, plan};
+pub use hub::{Denied, Grant, GroupHandle, Hub, Loss, Ticket, budget_from, plan};
 pub use lease::{LeaseClient, Settlement, Turn};
 pub use ledger::{Ledger, Report};
 pub use outputs::Outputs;

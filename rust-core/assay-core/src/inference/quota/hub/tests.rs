@@ -1,5 +1,7 @@
 //! Driver and executor in one process, under a clock that the test moves.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 use crate::provider::ProviderKind;
 
@@ -12,18 +14,17 @@ fn spec(requests: Option<u64>, budget: Budget, executors: u64) -> QuotaSpec {
     }
 }
 
-/// What the JVM's lease thread does, as a task; `reaches` says whether the driver can be reached at a time.
-fn lease_thread(hub: &Arc<Hub>, reaches: impl Fn(Duration) -> bool + Send + 'static) {
+/// What the JVM's lease thread does, as a task; `loss` says what happens to a message of a time.
+fn lease_thread(hub: &Arc<Hub>, loss: impl Fn(Duration) -> Option<Loss> + Send + 'static) {
     let hub = Arc::clone(hub);
     let begun = Instant::now();
     tokio::spawn(async move {
         loop {
             let message = hub.message(Duration::ZERO).unwrap();
             if !message.is_empty() {
-                if reaches(begun.elapsed()) {
-                    hub.reply(&hub.serve(&message).unwrap()).unwrap();
-                } else {
-                    hub.lost();
+                match loss(begun.elapsed()) {
+                    None => drop(hub.reply(&hub.serve(&message).unwrap()).unwrap()),
+                    Some(loss) => drop(hub.lost(loss)),
                 }
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -61,7 +62,7 @@ async fn send_all(group: &GroupHandle, count: usize) -> (Duration, usize) {
 async fn requests_go_at_the_limits_pace() {
     let hub = Hub::new();
     let group = start(&hub, &spec(Some(600), Budget::default(), 1));
-    lease_thread(&hub, |_| true);
+    lease_thread(&hub, |_| None);
     let (took, stopped) = send_all(&group, 101).await;
     assert_eq!(stopped, 0);
     assert!((9.9..10.6).contains(&took.as_secs_f64()), "{took:?}");
@@ -78,11 +79,11 @@ async fn without_limits_nothing_waits_for_the_driver() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn out_of_the_drivers_reach_a_process_takes_its_share_and_comes_back() {
+async fn where_the_driver_keeps_no_quotas_a_process_takes_its_share_and_comes_back() {
     let hub = Hub::new();
     let group = start(&hub, &spec(Some(1200), Budget::default(), 4));
-    // Out of reach for the first 60 s.
-    lease_thread(&hub, |at| at > Duration::from_secs(60));
+    // None in the first 60 s.
+    lease_thread(&hub, |at| (at <= Duration::from_secs(60)).then_some(Loss::Absent));
     let begun = Instant::now();
     let (took, _) = send_all(&group, 201).await;
     let seconds = took.as_secs_f64();
@@ -90,6 +91,29 @@ async fn out_of_the_drivers_reach_a_process_takes_its_share_and_comes_back() {
     tokio::time::sleep_until(begun + Duration::from_secs(70)).await;
     let (took, _) = send_all(&group, 201).await;
     assert!((9.5..11.0).contains(&took.as_secs_f64()), "200 at 1,200 a minute: {took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_driver_is_silent_nothing_is_sent_that_others_may_have_been_granted() {
+    let hub = Hub::new();
+    let group = start(&hub, &spec(Some(1200), Budget::default(), 4));
+    let silent = Duration::from_secs(5)..Duration::from_secs(60);
+    lease_thread(&hub, move |at| silent.contains(&at).then_some(Loss::Silent));
+    let sent = Arc::new(AtomicUsize::new(0));
+    for _ in 0..400 {
+        let (group, sent) = (group.clone(), Arc::clone(&sent));
+        tokio::spawn(async move {
+            send(group).await.unwrap();
+            sent.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let before = sent.load(Ordering::Relaxed);
+    assert!((90..=110).contains(&before), "{before} in five seconds at 1,200 a minute");
+    tokio::time::sleep(Duration::from_secs(53)).await;
+    assert_eq!(sent.load(Ordering::Relaxed), before, "while it was silent");
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(sent.load(Ordering::Relaxed), 400);
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,7 +125,7 @@ async fn losses_and_the_return_are_said_once() {
     for _ in 0..400 {
         tokio::time::sleep(Duration::from_millis(50)).await;
         if !hub.message(Duration::ZERO).unwrap().is_empty() {
-            said.extend(hub.lost());
+            said.extend(hub.lost(Loss::Absent));
         }
     }
     assert_eq!(said.len(), 1, "{said:?}");
@@ -122,7 +146,7 @@ async fn the_budget_stops_rows_and_counts_exactly() {
     let hub = Hub::new();
     let budget = Budget { requests: Some(30), ..Budget::default() };
     let group = start(&hub, &spec(None, budget, 1));
-    lease_thread(&hub, |_| true);
+    lease_thread(&hub, |_| None);
     let (_, stopped) = send_all(&group, 100).await;
     assert_eq!(stopped, 70);
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -135,7 +159,7 @@ async fn whoever_is_dropped_leaves_and_gives_back() {
     let hub = Hub::new();
     let budget = Budget { requests: Some(5), ..Budget::default() };
     let group = start(&hub, &spec(Some(60), budget, 1));
-    lease_thread(&hub, |_| true);
+    lease_thread(&hub, |_| None);
     let calls: Vec<_> = (0..50).map(|_| tokio::spawn(send(group.clone()))).collect();
     tokio::time::sleep(Duration::from_millis(2500)).await;
     calls.iter().for_each(|call| call.abort());
@@ -153,7 +177,7 @@ async fn another_application_begins_anew() {
     let hub = Hub::new();
     let budget = Budget { requests: Some(3), ..Budget::default() };
     let group = start(&hub, &spec(None, budget, 1));
-    lease_thread(&hub, |_| true);
+    lease_thread(&hub, |_| None);
     assert_eq!(send_all(&group, 4).await.1, 1);
     hub.end();
     let next = QuotaSpec { application: "next".into(), ..spec(None, budget, 1) };
@@ -172,11 +196,11 @@ async fn what_an_ended_application_could_not_send_does_not_free_the_next() {
     hub.end();
     // Its lease thread is still at it.
     for _ in 0..5 {
-        assert!(hub.lost().is_none());
+        assert!(hub.lost(Loss::Absent).is_none());
     }
     let next = QuotaSpec { application: "next".into(), ..spec(Some(600), Budget::default(), 1) };
     let group = start(&hub, &next);
-    lease_thread(&hub, |_| true);
+    lease_thread(&hub, |_| None);
     let (took, _) = send_all(&group, 51).await;
     assert!((4.5..6.0).contains(&took.as_secs_f64()), "50 at 600 a minute: {took:?}");
     let used = hub.report().unwrap().groups[0]["used"]["requests"].as_f64();
@@ -187,7 +211,7 @@ async fn what_an_ended_application_could_not_send_does_not_free_the_next() {
 async fn a_limit_that_comes_while_the_driver_is_out_of_reach_holds() {
     let hub = Hub::new();
     let group = start(&hub, &spec(None, Budget::default(), 2));
-    lease_thread(&hub, |_| false);
+    lease_thread(&hub, |_| Some(Loss::Absent));
     tokio::time::sleep(Duration::from_secs(30)).await;
     hub.configure(&spec(Some(1200), Budget::default(), 2));
     let (took, _) = send_all(&group, 101).await;

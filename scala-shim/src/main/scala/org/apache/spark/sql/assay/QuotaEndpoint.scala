@@ -1,5 +1,6 @@
 package org.apache.spark.sql.assay
 
+import java.nio.charset.StandardCharsets.UTF_8
 import java.util.WeakHashMap
 
 import scala.concurrent.duration.DurationInt
@@ -116,15 +117,23 @@ private[assay] object LeaseThread {
             .ask[Array[Byte]](message, timeout)
             .onComplete {
               case scala.util.Success(reply) => say(NativeLibrary.bridge.call("quota_reply", reply))
-              case scala.util.Failure(_) => say(NativeLibrary.bridge.call("quota_lost", Array.emptyByteArray))
+              case scala.util.Failure(e) => say(lost(e))
             }(scala.concurrent.ExecutionContext.parasitic)
         }
       } catch {
-        case NonFatal(_) if !env.isStopped =>
-          say(NativeLibrary.bridge.call("quota_lost", Array.emptyByteArray))
+        case NonFatal(e) if !env.isStopped => say(lost(e))
         case NonFatal(_) => ()
       }
     synchronized { if (served eq env) served = null }
+  }
+
+  private def lost(e: Throwable): Array[Byte] = {
+    // Of a driver that does not answer in time nobody knows what it grants to others.
+    val isAbsent = e match {
+      case _: RpcEndpointNotFoundException | _: IllegalStateException => true
+      case _ => false
+    }
+    NativeLibrary.bridge.call("quota_lost", if (isAbsent) "absent".getBytes(UTF_8) else Array.emptyByteArray)
   }
 
   private def find(env: SparkEnv): RpcEndpointRef = {
@@ -136,5 +145,5 @@ private[assay] object LeaseThread {
   }
 
   private def say(news: Array[Byte]): Unit =
-    if (news.nonEmpty) log.warn(new String(news, java.nio.charset.StandardCharsets.UTF_8))
+    if (news.nonEmpty) log.warn(new String(news, UTF_8))
 }
