@@ -94,6 +94,8 @@ private[assay] object QuotaSettings {
 private[assay] object LeaseThread {
   private val log = LoggerFactory.getLogger("assay.LeaseThread")
   private val timeout = new RpcTimeout(3.seconds, "assay.quota.timeout")
+  // Private to Spark's package of RPC.
+  private val notFound = "org.apache.spark.rpc.RpcEndpointNotFoundException"
   @volatile private var served: SparkEnv = _
 
   def ensure(env: SparkEnv): Unit = if (served ne env) synchronized {
@@ -127,21 +129,23 @@ private[assay] object LeaseThread {
     synchronized { if (served eq env) served = null }
   }
 
-  private def lost(e: Throwable): Array[Byte] = {
-    // Of a driver that does not answer in time nobody knows what it grants to others.
-    val isAbsent = e match {
-      case _: RpcEndpointNotFoundException | _: IllegalStateException => true
-      case _ => false
-    }
-    NativeLibrary.bridge.call("quota_lost", if (isAbsent) "absent".getBytes(UTF_8) else Array.emptyByteArray)
-  }
+  private def lost(e: Throwable): Array[Byte] =
+    NativeLibrary.bridge.call("quota_lost", if (isAbsent(e)) "absent".getBytes(UTF_8) else Array.emptyByteArray)
 
-  private def find(env: SparkEnv): RpcEndpointRef = {
+  /** Whether the driver itself said that it keeps no quotas. Of one that does not answer in time nobody knows what it
+    * grants to others.
+    */
+  private[assay] def isAbsent(e: Throwable): Boolean =
+    Iterator.iterate(e)(_.getCause).take(8).takeWhile(_ != null).exists { e =>
+      e.isInstanceOf[IllegalStateException] || e.getClass.getName == notFound
+    }
+
+  private[assay] def find(env: SparkEnv, name: String = QuotaEndpoint.name): RpcEndpointRef = {
     val conf = env.conf
     val address =
       if (env.executorId == SparkContext.DRIVER_IDENTIFIER) env.rpcEnv.address
       else RpcAddress(conf.get("spark.driver.host"), conf.get("spark.driver.port").toInt)
-    timeout.awaitResult(env.rpcEnv.asyncSetupEndpointRefByURI(RpcEndpointAddress(address, QuotaEndpoint.name).toString))
+    timeout.awaitResult(env.rpcEnv.asyncSetupEndpointRefByURI(RpcEndpointAddress(address, name).toString))
   }
 
   private def say(news: Array[Byte]): Unit =
