@@ -38,6 +38,15 @@ def _path(variable: str) -> Path:
     return path
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_process_died(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A JVM that native code takes down leaves a report where it ran, whatever its last words to a client were."""
+    yield
+    folder = tmp_path_factory.getbasetemp()
+    reports = [path.read_text(encoding="utf-8", errors="replace") for path in folder.rglob("hs_err_pid*.log")]
+    assert not reports, reports[0][:3000]
+
+
 @pytest.fixture(scope="session")
 def spark_version() -> str:
     wanted = os.environ.get("ASSAY_SPARK", "4.1")

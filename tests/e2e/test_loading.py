@@ -3,11 +3,13 @@ and test_cluster (a library of its own)."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from support.spark import Installation
+from support.processes import Program
+from support.spark import APPS, Installation
 from support.testkit import Testkit
 
 
@@ -38,6 +40,19 @@ def test_two_sessions_of_one_process_load_the_library_once(spark: SparkSession) 
     assert other.sql("SELECT llm_complete('mine', 'hi').text").head()[0] == "hi"
     with pytest.raises(Exception, match="ASSAY_UNKNOWN_MODEL"):
         spark.sql("SELECT llm_complete('mine', 'hi').text").head()
+
+
+def test_threads_that_come_after_the_one_that_loaded_the_library_has_ended(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """Spark's task threads end when they are idle, and the system gives their identity to others."""
+    classes = f"{installation.jar}{os.pathsep}{installation.home / 'jars'}/*"
+    program = Program(["java", "-cp", classes, APPS / "Threads.java"], folder=tmp_path, name="threads")
+    try:
+        program.succeed(within=120)
+    finally:
+        program.stop()
+    assert "every thread came back" in program.stdout
 
 
 @pytest.fixture(scope="module")

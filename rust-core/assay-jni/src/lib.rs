@@ -16,7 +16,8 @@ use jni::{Env, NativeMethod, native_method};
 
 use policy::{Outcome, Throw};
 
-/// A request is some hundred small allocations, which many threads make and others free.
+/// A request is some hundred small allocations, which many threads make and others free. Its second version: the third
+/// takes the process down once the thread that loaded it has ended and another gets the same identity.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
