@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -129,7 +130,10 @@ class Soak:
 
     def add(self, part: str, what: str, *, rows: int, seconds: float, calls: int, **more: Any) -> None:
         if self.path:
+            git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+            commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
             line = {"part": part, "what": what, "rows": rows, "seconds": round(seconds, 1), "calls": calls, **more}
+            line["commit"] = commit
             with open(self.path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
 

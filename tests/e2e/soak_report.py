@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import subprocess
 import sys
 from datetime import date
 from pathlib import Path
@@ -112,9 +111,9 @@ def quotas_page(measured: list[dict[str, Any]], about: str) -> None:
 
 def main(part: str, lines: str, spark: str, command: str) -> None:
     measured = [json.loads(line) for line in Path(lines).read_text(encoding="utf-8").splitlines()]
-    git = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
-    about = f"Written by `{command}` at commit {commit} on {date.today().isoformat()}, Spark {spark}"
+    # Parts may have been measured again: each line knows its commit.
+    commits = list(dict.fromkeys(line["commit"] for line in measured if "commit" in line))
+    about = f"Written by `{command}` at commit {' and '.join(commits)} on {date.today().isoformat()}, Spark {spark}"
     {"rows": rows_page, "quotas": quotas_page}[part](measured, about)
 
 
