@@ -84,7 +84,14 @@ fn session(conf: &[(&str, &str)]) -> CompleteSession {
         per_row: BTreeMap::new(),
         guard: None,
     };
-    CompleteSession::open(&CompleteSpec { version: SPEC_VERSION, columns: 1, calls: vec![call], quota: None }).unwrap()
+    CompleteSession::open(&CompleteSpec {
+        version: SPEC_VERSION,
+        columns: 1,
+        calls: vec![call],
+        quota: None,
+        journal: None,
+    })
+    .unwrap()
 }
 
 fn batches() -> Vec<Vec<u8>> {

@@ -30,6 +30,8 @@ macro_rules! kinds {
 kinds! {
     /// The session was cancelled: the task was killed or the application stopped.
     Cancelled => "ASSAY_CANCELLED",
+    /// An entry of a journal that is not what was written.
+    DamagedJournal => "ASSAY_DAMAGED_JOURNAL",
     /// A bug: a panic caught at the border, or an invariant that did not hold.
     Internal => "ASSAY_INTERNAL",
     /// A function argument has the wrong number, type or value.
@@ -40,6 +42,8 @@ kinds! {
     InvalidOption => "ASSAY_INVALID_OPTION",
     /// A message from the shim cannot be read, or a session got a message that it does not take.
     InvalidSpec => "ASSAY_INVALID_SPEC",
+    /// A journal cannot be written or read.
+    Journal => "ASSAY_JOURNAL",
     /// An Arrow batch cannot be read or does not fit the spec.
     MalformedBatch => "ASSAY_MALFORMED_BATCH",
     /// A model has no API key where its provider needs one.

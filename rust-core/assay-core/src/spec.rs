@@ -68,6 +68,23 @@ pub struct CompleteSpec {
     /// The quotas and the budget; without them nothing is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<QuotaSpec>,
+    /// The journal; without it nothing is kept and equal requests share a call only while it is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<JournalSpec>,
+}
+
+/// The journal of a session, and whose part of it the session's results are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalSpec {
+    /// Names the journal: the folder of its files.
+    pub folder: String,
+    /// Names the process among those that write it; no other has or had this name.
+    pub executor: String,
+    /// The run: a result that is not ok is served in its own run only.
+    pub run: String,
+    /// The part of the run that the session's rows are: the same when it is done again.
+    pub owner: String,
 }
 
 /// The most that a run may use; `None` where there is no bound.

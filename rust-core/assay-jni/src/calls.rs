@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::registry;
+use crate::{journals, registry};
 
 /// How long the lease thread waits for a message before it looks whether its application still runs.
 const MESSAGE_WAIT: Duration = Duration::from_millis(250);
@@ -67,6 +67,7 @@ pub(crate) fn call(operation: &str, input: &[u8]) -> Result<Vec<u8>> {
             registry::cancel_all();
             inference::runtime::shutdown();
             hub.end();
+            journals::end();
             json!({})
         }
         // What the tasks of this process that still run have done so far.
@@ -74,6 +75,9 @@ pub(crate) fn call(operation: &str, input: &[u8]) -> Result<Vec<u8>> {
         "mock_calls" => json!({ "calls": provider::mock::calls() }),
         "panic" => panic_for_a_test(),
         other => {
+            if let Some(output) = journals::call(other, input) {
+                return output;
+            }
             return Err(Error::new(
                 ErrorKind::UnknownFunction,
                 format!("the native library has no operation '{other}'"),
@@ -243,7 +247,7 @@ fn outcome_json(outcome: &Outcome) -> Value {
     json
 }
 
-fn read<T: DeserializeOwned>(input: &[u8]) -> Result<T> {
+pub(crate) fn read<T: DeserializeOwned>(input: &[u8]) -> Result<T> {
     serde_json::from_slice(input)
         .map_err(|e| Error::new(ErrorKind::InvalidSpec, format!("a message from the jar cannot be read: {e}")))
 }

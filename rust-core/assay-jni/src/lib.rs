@@ -5,6 +5,7 @@
 
 mod buffer;
 mod calls;
+mod journals;
 mod policy;
 mod registry;
 

@@ -207,6 +207,23 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)] as char, DIGITS[usize::from(b & 15)] as char]).collect()
 }
 
+/// The 32 bytes of a key that is written as 64 hexadecimal digits.
+pub(super) fn key_bytes(key: &str) -> Option<[u8; 32]> {
+    let (pairs, rest) = key.as_bytes().as_chunks::<2>();
+    let pairs: &[[u8; 2]; 32] = pairs.try_into().ok().filter(|_| rest.is_empty())?;
+    let digit = |byte: u8| (byte as char).to_digit(16);
+    let mut out = [0; 32];
+    for (byte, [high, low]) in out.iter_mut().zip(pairs) {
+        *byte = (digit(*high)? * 16 + digit(*low)?) as u8;
+    }
+    Some(out)
+}
+
+/// A key's 64 hexadecimal digits.
+pub(super) fn key_text(key: &[u8]) -> String {
+    hex(key)
+}
+
 /// Whether a header carries a secret, which neither a key nor a preview may hold.
 ///
 /// ```

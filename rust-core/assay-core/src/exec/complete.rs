@@ -16,8 +16,9 @@ use crate::cache::store::{NoStore, Store};
 use crate::completion::Completion;
 use crate::error::{Error, ErrorKind, Result};
 
+use crate::inference::journal::Journal;
 use crate::inference::runtime::{self, Engine};
-use crate::inference::{Admission, Counters, Flights, Hub, Pipeline, Policy, Tokens};
+use crate::inference::{Admission, Counters, Flights, Hub, Pipeline, Policy, Tally, Tokens};
 use crate::provider::{Prepared, Provider};
 use crate::spec::{CallSpec, CompleteSpec};
 
@@ -92,7 +93,9 @@ struct Row {
 impl CompleteSession {
     /// Opens a session: checks the spec, resolves keys, compiles templates. Nothing is called.
     pub fn open(spec: &CompleteSpec) -> Result<Self> {
-        CompleteSession::open_with(spec, Arc::new(NoStore))
+        let Some(journal) = &spec.journal else { return CompleteSession::open_with(spec, Arc::new(NoStore)) };
+        let journals = Journal::of_process(&journal.folder, &journal.executor);
+        CompleteSession::open_with(spec, Arc::new(journals.store(&journal.run, &journal.owner)))
     }
 
     /// Opens a session that looks answers up in `store` and keeps them there.
@@ -264,6 +267,9 @@ impl Drop for CompleteSession {
 impl Call {
     fn open(call: &CallSpec, columns: usize, engine: &Engine, store: &Arc<dyn Store>, hub: &Arc<Hub>) -> Result<Self> {
         let plan = RequestPlan::new(&call.model, call.kind, &call.prompt, &call.options, &call.per_row)?;
+        // Where every row is to call for itself, none may find what another has bought.
+        let store = if plan.model().deduplicate { Arc::clone(store) } else { Arc::new(NoStore) };
+        let plan = plan.keeping_canonical(store.keeps_requests());
         if let Some(column) = plan.columns().chain(call.guard).find(|column| *column >= columns) {
             return Err(Error::new(
                 ErrorKind::InvalidSpec,
@@ -275,7 +281,7 @@ impl Call {
             backend: Provider::open(model, call.kind, engine.clients())?,
             policy: Policy::from(model),
             admission: Admission::shared(model, hub),
-            store: Arc::clone(store),
+            store,
             flights: model.deduplicate.then(|| Flights::shared(&call.model)),
             estimator: Tokens::shared(model),
         };
@@ -318,8 +324,7 @@ impl Shared {
 impl Row {
     fn end(&self, slot: usize, completion: Option<Completion>) {
         if let Some(completion) = &completion {
-            self.shared.counters.completed(completion);
-            Hub::of_process().totals.completed(completion);
+            Tally { session: &self.shared.counters, process: &Hub::of_process().totals }.completed(completion);
         }
         self.completions.lock().unwrap_or_else(PoisonError::into_inner)[slot] = completion;
         self.release();

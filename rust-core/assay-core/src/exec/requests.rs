@@ -109,6 +109,12 @@ impl RequestPlan {
         Ok(RequestPlan { model, kind, format, prompt, constant, per_row: per_row.clone(), requests })
     }
 
+    /// The same, with the canonical text in each request.
+    #[must_use]
+    pub fn keeping_canonical(self, keeps: bool) -> Self {
+        RequestPlan { requests: self.requests.clone().keeping_canonical(keeps), ..self }
+    }
+
     /// The model.
     pub fn model(&self) -> &Model {
         &self.model
@@ -200,7 +206,8 @@ impl RequestRows<'_> {
         }
         let mut all = self.plan.constant.clone();
         all.extend(given);
-        Requests::in_format(&self.plan.model, self.plan.kind, self.plan.format.as_ref(), &all).map(Some)
+        let own = Requests::in_format(&self.plan.model, self.plan.kind, self.plan.format.as_ref(), &all)?;
+        Ok(Some(own.keeping_canonical(self.plan.requests.keeps_canonical())))
     }
 }
 

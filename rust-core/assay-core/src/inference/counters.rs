@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use super::quota::LiveTotals;
+use super::quota::totals::Open as OpenInProcess;
 use crate::completion::{Completion, Status, Usage};
 use crate::provider::nanousd;
 
@@ -78,6 +80,44 @@ counters! {
     max_in_flight,
 }
 
+/// Counts what happens twice: for the session, whose counts become the metrics of its task, and for the process, whose totals the
+/// driver adds up.
+#[derive(Clone, Copy)]
+pub struct Tally<'a> {
+    /// Those of the session.
+    pub session: &'a Counters,
+    /// Those of the process.
+    pub process: &'a LiveTotals,
+}
+
+impl<'a> Tally<'a> {
+    /// A request is sent; it is open until what this gives is dropped.
+    pub(super) fn request(self, is_retry: bool) -> (Open<'a>, OpenInProcess<'a>) {
+        (self.session.request(is_retry), self.process.request(is_retry))
+    }
+
+    pub(super) fn waited(self, wait: Duration) {
+        self.session.waited(wait);
+        self.process.waited(wait);
+    }
+
+    pub(super) fn attempt_failed(self, status: Status) {
+        self.session.attempt_failed(status);
+        self.process.attempt_failed(status);
+    }
+
+    pub(super) fn billed(self, usage: &Usage, cost_usd: Option<f64>) {
+        self.session.billed(usage, cost_usd);
+        self.process.billed(usage, cost_usd);
+    }
+
+    /// A call ended.
+    pub fn completed(self, completion: &Completion) {
+        self.session.completed(completion);
+        self.process.completed(completion);
+    }
+}
+
 /// One request that is open, until it is dropped.
 pub(super) struct Open<'a>(&'a Counters);
 
@@ -97,7 +137,7 @@ impl Counters {
         add(&self.rows, 1);
     }
 
-    pub(super) fn request(&self, is_retry: bool) -> Open<'_> {
+    fn request(&self, is_retry: bool) -> Open<'_> {
         add(&self.requests, 1);
         add(&self.retries, i64::from(is_retry));
         let open = self.open.fetch_add(1, Ordering::Relaxed) + 1;
@@ -105,7 +145,7 @@ impl Counters {
         Open(self)
     }
 
-    pub(super) fn waited(&self, wait: Duration) {
+    fn waited(&self, wait: Duration) {
         add(&self.wait_ms, wait.as_micros() as i64);
     }
 
@@ -113,7 +153,7 @@ impl Counters {
         add(&self.quota_wait_ms, wait.as_micros() as i64);
     }
 
-    pub(super) fn attempt_failed(&self, status: Status) {
+    fn attempt_failed(&self, status: Status) {
         match status {
             Status::RateLimited => add(&self.rate_limited, 1),
             Status::Timeout => add(&self.timeouts, 1),
@@ -123,7 +163,7 @@ impl Counters {
         }
     }
 
-    pub(super) fn billed(&self, usage: &Usage, cost_usd: Option<f64>) {
+    fn billed(&self, usage: &Usage, cost_usd: Option<f64>) {
         add(&self.input_tokens, usage.input_tokens.unwrap_or(0));
         add(&self.cached_input_tokens, usage.cached_input_tokens.unwrap_or(0));
         add(&self.cache_write_tokens, usage.cache_write_tokens.unwrap_or(0));

@@ -8,10 +8,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::admission::Admission;
 use super::backoff::Backoff;
-use super::counters::Counters;
+use super::counters::{Counters, Tally};
 use super::estimate::Estimator;
 use super::flight::{Flights, Turn};
-use crate::cache::store::Store;
+use crate::cache::store::{Found, Store};
 use crate::completion::{CallError, Completion, Status, Usage};
 use crate::error::Result;
 use crate::provider::{Answer, Attempt, Failure, Model, Prepared, Price, Provider, Retry};
@@ -106,21 +106,29 @@ impl<B: Backend> Pipeline<B> {
     }
 
     async fn answer(&self, request: &Prepared, counters: &Counters) -> Result<Completion> {
-        if let Some(stored) = self.store.lookup(&request.key).await {
-            return Ok(self.hit(stored));
-        }
+        let claim = match self.store.lookup(&request.key).await? {
+            Found::Hit { completion, pays: true, .. } => return Ok(*completion),
+            Found::Hit { completion, is_own_run: true, .. } => return Ok(self.shared(&completion, Duration::ZERO)),
+            Found::Hit { completion, .. } => return Ok(self.hit(*completion)),
+            Found::Miss(claim) => claim,
+        };
         let mut completion = match self.over_window(request) {
             Some(failure) => self.failed(failure, &self.nothing_spent()),
             None => self.call(request, counters).await,
         };
         completion.request_key = Some(request.key.clone());
-        self.store.record(&request.key, &completion).await?;
+        // Where nothing was sent there is nothing to keep, and another row may be luckier.
+        if completion.attempts > 0 && completion.status != Status::BudgetStopped {
+            self.store
+                .record(claim, &request.key, request.canonical.as_deref().unwrap_or_default(), &completion)
+                .await?;
+        }
         Ok(completion)
     }
 
     /// What a row gets whose equal has bought the answer, or has failed.
     fn shared(&self, landed: &Completion, waited: Duration) -> Completion {
-        if landed.cache_hit {
+        if landed.cache_hit || landed.deduplicated {
             return Completion { wait_ms: Some(millis(waited)), ..landed.clone() };
         }
         Completion {
@@ -171,11 +179,12 @@ impl<B: Backend> Pipeline<B> {
     }
 
     async fn call(&self, request: &Prepared, counters: &Counters) -> Completion {
+        let tally = Tally { session: counters, process: &self.admission.quota.hub().totals };
         let mut spent = self.nothing_spent();
         let mut retries = 0;
         let mut new_key_tried = false;
         loop {
-            let (attempt, latency) = match self.attempt(request, counters, &mut spent).await {
+            let (attempt, latency) = match self.attempt(request, tally, &mut spent).await {
                 Ok(attempt) => attempt,
                 Err(refusal) => return self.failed(refusal, &spent),
             };
@@ -186,8 +195,7 @@ impl<B: Backend> Pipeline<B> {
                 }
                 Err(failure) => failure,
             };
-            counters.attempt_failed(failure.status);
-            self.admission.quota.hub().totals.attempt_failed(failure.status);
+            tally.attempt_failed(failure.status);
             let wait = match failure.retry {
                 Retry::NewKey if !new_key_tried => {
                     new_key_tried = true;
@@ -206,8 +214,7 @@ impl<B: Backend> Pipeline<B> {
             sleep(wait).await;
             spent.time += wait;
             spent.wait += wait;
-            counters.waited(wait);
-            self.admission.quota.hub().totals.waited(wait);
+            tally.waited(wait);
         }
     }
 
@@ -215,19 +222,17 @@ impl<B: Backend> Pipeline<B> {
     async fn attempt(
         &self,
         request: &Prepared,
-        counters: &Counters,
+        tally: Tally<'_>,
         spent: &mut Spent,
     ) -> std::result::Result<(Attempt, Duration), Failure> {
-        let totals = &self.admission.quota.hub().totals;
         let queued = Instant::now();
         let admitted = self.admission.enter(request).await;
         let begun = Instant::now();
         spent.wait += begun - queued;
-        counters.waited(begun - queued);
-        totals.waited(begun - queued);
+        tally.waited(begun - queued);
         let admitted = admitted?;
-        counters.waited_for_quota(admitted.quota_wait);
-        let open = (counters.request(spent.attempts > 0), totals.request(spent.attempts > 0));
+        tally.session.waited_for_quota(admitted.quota_wait);
+        let open = tally.request(spent.attempts > 0);
         spent.attempts += 1;
         let most = self.policy.timeout.min(self.policy.row_timeout.saturating_sub(spent.time));
         // On the heap: what it needs is large, and a row that waits for its turn should not carry it around.
@@ -241,21 +246,20 @@ impl<B: Backend> Pipeline<B> {
         drop(open);
         let latency = begun.elapsed();
         spent.time += latency;
-        let cost = self.bill(&attempt, counters, spent);
+        let cost = self.bill(&attempt, tally, spent);
         admitted.settle(&attempt, cost);
         Ok((attempt, latency))
     }
 
     /// What the attempt cost, where that is known.
-    fn bill(&self, attempt: &Attempt, counters: &Counters, spent: &mut Spent) -> Option<f64> {
+    fn bill(&self, attempt: &Attempt, tally: Tally<'_>, spent: &mut Spent) -> Option<f64> {
         // A failed attempt whose usage is not known counts as not billed; an answer without usage cannot be priced.
         if attempt.result.is_err() && attempt.usage == Usage::default() {
             return None;
         }
         let cost = self.policy.price.cost(&attempt.usage);
         spent.cost_usd = spent.cost_usd.zip(cost).map(|(before, now)| before + now);
-        counters.billed(&attempt.usage, cost);
-        self.admission.quota.hub().totals.billed(&attempt.usage, cost);
+        tally.billed(&attempt.usage, cost);
         cost
     }
 

@@ -34,6 +34,7 @@ pub struct Requests {
     headers: Arc<HeaderMap>,
     wants_json: bool,
     max_tokens: Option<u64>,
+    keeps_canonical: bool,
 }
 
 impl Requests {
@@ -85,15 +86,29 @@ impl Requests {
             headers: Arc::new(own_headers.iter().filter_map(header).collect()),
             max_tokens: (options.int("max_completion_tokens").or(options.int("max_tokens")))
                 .and_then(|most| u64::try_from(most).ok()),
+            keeps_canonical: false,
         })
+    }
+
+    /// The same, with the canonical text in each request.
+    #[must_use]
+    pub fn keeping_canonical(self, keeps_canonical: bool) -> Self {
+        Requests { keeps_canonical, ..self }
+    }
+
+    /// Whether the canonical text stands in each request.
+    pub fn keeps_canonical(&self) -> bool {
+        self.keeps_canonical
     }
 
     /// The request with these messages, behind the `system` option's. Errors, of this function and of those below:
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for messages that the format cannot carry.
     pub fn prepare(&self, messages: &[Message<'_>]) -> Result<Prepared> {
         self.with_all(messages, |messages| {
+            let text = messages_json(messages)?;
             Ok(Prepared {
-                key: self.key.key(&messages_json(messages)?),
+                key: self.key.key(&text),
+                canonical: self.keeps_canonical.then(|| self.key.canonical(&text)),
                 body: Bytes::from(self.frame.body(messages)?),
                 headers: self.headers(messages)?,
                 wants_json: self.wants_json,

@@ -59,6 +59,8 @@ use crate::spec::CallKind;
 pub struct Prepared {
     /// The cache key.
     pub key: String,
+    /// The canonical text that the key is the hash of, where a store keeps it.
+    pub canonical: Option<String>,
     /// The body.
     pub body: Bytes,
     /// Headers of this request's own.

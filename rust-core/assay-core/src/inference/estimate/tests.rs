@@ -14,6 +14,7 @@ const CODE: &str = "fn main() {\n    let total: u64 = (0..100).map(|x| x * x).su
 fn request(body: &Value) -> Prepared {
     Prepared {
         key: String::new(),
+        canonical: None,
         body: Bytes::from(body.to_string()),
         headers: Arc::default(),
         wants_json: false,
@@ -161,6 +162,7 @@ fn no_body_makes_it_panic() {
     for body in ["", "{", "[]", "null", "{\"messages\": 1}", "{\"messages\": [[[{\"role\": {}}]]]}", "\u{1F600}"] {
         let prepared = Prepared {
             key: String::new(),
+            canonical: None,
             body: Bytes::from(body),
             headers: Arc::default(),
             wants_json: false,

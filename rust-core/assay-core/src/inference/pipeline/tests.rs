@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::cache::store::{BoxFuture, NoStore};
+use crate::cache::store::{BoxFuture, Claim, NoStore};
 
 use crate::inference::{Breaker, Estimate, Hub, Limiter, Tokens};
 use crate::provider::Accounting;
@@ -101,6 +101,7 @@ fn pipeline(steps: &[Step]) -> Pipeline<Script> {
 fn request() -> Prepared {
     Prepared {
         key: "k".into(),
+        canonical: None,
         body: bytes::Bytes::new(),
         headers: Arc::default(),
         wants_json: false,
@@ -269,11 +270,21 @@ async fn failed_attempts_that_are_billed_are_in_the_cost() {
 struct MemoryStore(Mutex<HashMap<String, Completion>>);
 
 impl Store for MemoryStore {
-    fn lookup<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<Completion>> {
-        Box::pin(async move { self.0.lock().unwrap().get(key).cloned() })
+    fn lookup<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Found>> {
+        let stored = self.0.lock().unwrap().get(key).cloned();
+        Box::pin(std::future::ready(Ok(match stored {
+            Some(stored) => Found::Hit { completion: Box::new(stored), is_own_run: false, pays: false },
+            None => Found::Miss(Claim::none()),
+        })))
     }
 
-    fn record<'a>(&'a self, key: &'a str, completion: &'a Completion) -> BoxFuture<'a, Result<()>> {
+    fn record<'a>(
+        &'a self,
+        _: Claim,
+        key: &'a str,
+        _: &'a str,
+        completion: &'a Completion,
+    ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             sleep(Duration::from_secs(1)).await;
             self.0.lock().unwrap().insert(key.to_string(), completion.clone());

@@ -23,7 +23,7 @@ mod lease;
 mod ledger;
 mod outputs;
 mod pace;
-mod totals;
+pub(super) mod totals;
 pub mod wire;
 
 pub use hub::{Denied, Grant, GroupHandle, Hub, Loss, Ticket, budget_from, plan};

@@ -55,6 +55,20 @@ object AssayConf {
     "requests",
     "The most requests that this application may send, failed ones and retries included."
   )
+  val CacheMode: Setting = Setting(
+    "spark.assay.cache.mode",
+    "off",
+    "",
+    "Which answers are kept and served again: off, or session: those of this application, so that a second action on a " +
+      "frame, an equal row on another executor and a task that is tried again call nothing."
+  )
+  val CacheDir: Setting = Setting(
+    "spark.assay.cache.dir",
+    "",
+    "path",
+    "The folder of journals, on any Hadoop file system that driver and executors share; empty means _assay in " +
+      "spark.sql.warehouse.dir. A session's journal is deleted when its application ends."
+  )
   val NativePathSetting: Setting =
     Setting(NativePath, "", "path", "A native library to load instead of the one in the jar, on every host.")
 
@@ -73,6 +87,8 @@ object AssayConf {
       BudgetRequests,
       BudgetTokens,
       BudgetUsd,
+      CacheDir,
+      CacheMode,
       NativePathSetting,
       ShowProgress,
       WindowFirstRows,

@@ -10,6 +10,7 @@ import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.plans.physical.Partitioning
 import org.apache.spark.sql.execution._
 import org.apache.spark.sql.execution.metric.{SQLMetric, SQLMetrics}
+import org.apache.spark.util.SerializableConfiguration
 
 /** Makes the calls. A pipeline, not a barrier: rows go to native code up to a window and leave as they finish, so that
   * a slow answer holds up nobody. Only where the child declares an ordering are rows put back in order.
@@ -59,6 +60,13 @@ private[assay] case class CompletionExec(
       windowBytes = AssayConf.long(conf, AssayConf.WindowMaxBytes),
       firstRows = if (readToEnd) windowRows else AssayConf.long(conf, AssayConf.WindowFirstRows),
       batchBytes = AssayConf.long(conf, AssayConf.BatchMaxBytes),
+      journal = JournalDriver.place(sparkContext, conf).map { place =>
+        TaskJournal(
+          place.folder,
+          sparkContext.broadcast(new SerializableConfiguration(place.conf)),
+          JournalDriver.run(sparkContext)
+        )
+      },
       metrics = metrics
     )
     new CompletionRDD(child.execute(), task)
@@ -83,12 +91,19 @@ private[assay] case class CompletionExec(
   override protected def withNewChildInternal(newChild: SparkPlan): SparkPlan = copy(child = newChild)
 }
 
-/** Answers differ when a lost partition is made again, so Spark must not mix old and new ones. */
+/** Without a journal answers differ when a lost partition is made again, so Spark must not mix old and new ones. */
 private final class CompletionRDD(parent: RDD[InternalRow], task: CompletionTask) extends RDD[InternalRow](parent) {
   override protected def getPartitions: Array[Partition] = firstParent[InternalRow].partitions
 
   override def compute(split: Partition, context: TaskContext): Iterator[InternalRow] =
-    task.run(firstParent[InternalRow].iterator(split, context), context, split.index, SparkEnv.get)
+    task.run(
+      firstParent[InternalRow].iterator(split, context),
+      context,
+      split.index,
+      s"$id:${split.index}",
+      SparkEnv.get
+    )
 
-  override protected def getOutputDeterministicLevel: DeterministicLevel.Value = DeterministicLevel.INDETERMINATE
+  override protected def getOutputDeterministicLevel: DeterministicLevel.Value =
+    if (task.journal.isEmpty) DeterministicLevel.INDETERMINATE else super.getOutputDeterministicLevel
 }

@@ -3,12 +3,15 @@ package org.apache.spark.sql.assay
 import scala.collection.mutable
 
 import _root_.assay.NativeLibrary
+import com.fasterxml.jackson.databind.node.ObjectNode
 
 import org.apache.spark.{SparkEnv, TaskContext}
+import org.apache.spark.broadcast.Broadcast
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.execution.metric.SQLMetric
 import org.apache.spark.sql.types.LongType
+import org.apache.spark.util.SerializableConfiguration
 
 /** What one task needs to make its calls.
   *
@@ -33,15 +36,44 @@ private[assay] final case class CompletionTask(
     windowBytes: Long,
     firstRows: Long,
     batchBytes: Long,
+    journal: Option[TaskJournal],
     metrics: Map[String, SQLMetric]
 ) {
   override def toString: String = "CompletionTask"
 
-  def run(rows: Iterator[InternalRow], context: TaskContext, partition: Int, env: SparkEnv): Iterator[InternalRow] =
+  def run(
+      rows: Iterator[InternalRow],
+      context: TaskContext,
+      partition: Int,
+      owner: String,
+      env: SparkEnv
+  ): Iterator[InternalRow] =
     if (rows.hasNext) {
       LeaseThread.ensure(env)
-      new CompletionIterator(this, rows, context, partition, env)
+      journal.foreach(own => JournalThreads.ensure(JournalPlace(own.folder, own.conf.value.value), env))
+      new CompletionIterator(this, rows, context, partition, owner, env)
     } else Iterator.empty
+
+  /** The spec of a session whose rows are `owner`'s. */
+  def sessionSpec(owner: String, env: SparkEnv): Array[Byte] = journal.fold(spec) { own =>
+    val node = JsonValues.emptyObject
+      .put("folder", own.folder)
+      .put("executor", env.executorId)
+      .put("run", own.run)
+      .put("owner", owner)
+    val whole = JsonValues.mapper.readTree(spec).asInstanceOf[ObjectNode]
+    whole.set[ObjectNode]("journal", node)
+    JsonValues.bytes(whole)
+  }
+}
+
+/** The journal of a task's results.
+  *
+  * @param conf
+  *   how to reach its file system
+  */
+private[assay] final case class TaskJournal(folder: String, conf: Broadcast[SerializableConfiguration], run: String) {
+  override def toString: String = s"TaskJournal($folder)"
 }
 
 /** The pipeline of one task. Native code works on what it was given while this thread feeds it and takes results. */
@@ -50,10 +82,11 @@ private final class CompletionIterator(
     rows: Iterator[InternalRow],
     context: TaskContext,
     partition: Int,
+    owner: String,
     env: SparkEnv
 ) extends Iterator[InternalRow] {
   private val bridge = NativeLibrary.bridge
-  private val session = bridge.open(task.spec)
+  private val session = bridge.open(task.sessionSpec(owner, env))
   private val writer = new BatchWriter(task.inputs.map(_.dataType))
   private val inputs = new NativeInputs(task.inputs, task.childOutput, partition)
   private val keep = UnsafeProjection.create(task.childOutput, task.childOutput)

@@ -220,8 +220,13 @@ private[assay] final class ProgressTracker(local: Boolean, now: () => Long = () 
       }
     }
 
-  def snapshot(): Snapshot = synchronized {
+  def snapshot(): Snapshot = {
+    // Asked before the lock, which the listener's thread waits for.
     val live = if (local) openCounters() else Map.empty[String, Long]
+    snapshot(live, QuotaUse.all(NativeLibrary.json("quota_totals", JsonValues.emptyObject)))
+  }
+
+  private def snapshot(live: Map[String, Long], quotas: Seq[QuotaUse]): Snapshot = synchronized {
     val sums = names.values.toSet.map { name: String =>
       val counted = running.valuesIterator.map(_.getOrElse(name, 0L)).sum
       // In local mode a session closes a moment before its task ends; what was seen never shrinks.
@@ -244,7 +249,7 @@ private[assay] final class ProgressTracker(local: Boolean, now: () => Long = () 
       tasks = calling.toSeq.map(_.tasks).sum,
       rowsPerSecond = if (seconds > 0) (shown - before) / seconds else 0,
       elapsedSeconds = if (began == 0) 0 else (lastActive - began) / 1e9,
-      quotas = QuotaUse.all(NativeLibrary.json("quota_totals", JsonValues.emptyObject))
+      quotas = quotas
     )
   }
 
