@@ -18,7 +18,7 @@ from session import jvm_pid, open_session
 
 # What the server adds, how many requests are open at once, and the mean of that latency in ms.
 CASES = {
-    "0 ms": ("0", 64, 0.0),
+    "0 ms": ("0", 256, 0.0),
     "50 ms": ("50ms", 512, 50.0),
     "500 ms": ("500ms", 2048, 500.0),
     "log-normal, median 50 ms, sigma 1.5": ("lognormal:50ms,1.5", 1024, 154.0),

@@ -30,13 +30,13 @@ const CANCEL_WAIT: Duration = Duration::from_secs(1);
 /// The longest that [`CompleteSession::poll`] waits: far more than any caller asks for, and safe to add to a clock.
 const LONGEST_POLL: Duration = Duration::from_secs(3600);
 
-/// With so many rows under way ...
-const MANY: usize = 256;
+/// Finished rows are handed out together, a part of those under way ...
+const PART: usize = 4;
 
-/// ... fewer than so many that have finished ...
-const FEW: usize = 64;
+/// ... but never wait to be more than so many ...
+const ENOUGH: usize = 64;
 
-/// ... wait so long for others.
+/// ... nor for longer than this. The window has twice the rows that calls are made for, so that no call waits meanwhile.
 const GATHER: Duration = Duration::from_millis(5);
 
 /// A native session of model calls.
@@ -70,6 +70,8 @@ struct State {
     finished: VecDeque<Finished>,
     /// Rows that were pushed and have not finished.
     in_flight: usize,
+    /// With how many finished rows whoever polls is content.
+    enough: usize,
     /// Tasks that hold a call.
     tasks: usize,
     /// What ended the session, if anything did.
@@ -188,12 +190,11 @@ impl CompleteSession {
         loop {
             self.shared.check_state(&state)?;
             let now = Instant::now();
+            // Each batch has a cost of its own: where many rows are under way, those of a moment come together.
+            state.enough = (state.in_flight / PART).min(ENOUGH);
             let until = match state.finished.len() {
                 0 => deadline,
-                // Each batch has a cost of its own: where many rows are under way, those of a moment come together.
-                rows if rows < FEW && state.in_flight >= MANY => {
-                    deadline.min(*gathered_by.get_or_insert_with(|| now + GATHER))
-                }
+                rows if rows < state.enough => deadline.min(*gathered_by.get_or_insert_with(|| now + GATHER)),
                 _ => break,
             };
             let left = until.saturating_duration_since(now);
@@ -340,10 +341,10 @@ impl Row {
         let mut state = self.shared.lock();
         state.finished.push_back(Finished { id: self.id, bytes, completions });
         state.in_flight -= 1;
-        let rows = state.finished.len();
+        let (rows, enough) = (state.finished.len(), state.enough);
         drop(state);
         // Whoever polls waits for the first row and then, at most, for enough of them.
-        if rows == 1 || rows == FEW {
+        if rows == 1 || rows == enough {
             self.shared.changed.notify_all();
         }
     }
