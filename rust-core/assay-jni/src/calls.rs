@@ -208,10 +208,7 @@ struct Finish {
 
 /// Input: length of the JSON header (u32, little-endian), the header, the state. Doubles in the output are their bits.
 fn finish(input: &[u8]) -> Result<Value> {
-    let malformed = || Error::new(ErrorKind::InvalidSpec, "the input of 'finish' is cut short");
-    let (length, rest) = input.split_first_chunk::<4>().ok_or_else(malformed)?;
-    let (header, state) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(malformed)?;
-    let request: Finish = read(header)?;
+    let (request, state): (Finish, _) = read_with_bytes(input)?;
     // The aggregate runs in one of the executor's task slots, so it gets one thread.
     Ok(outcome_json(&stats::finish_with_threads(&request.name, &request.options, state, 1)?))
 }
@@ -250,6 +247,14 @@ fn outcome_json(outcome: &Outcome) -> Value {
 pub(crate) fn read<T: DeserializeOwned>(input: &[u8]) -> Result<T> {
     serde_json::from_slice(input)
         .map_err(|e| Error::new(ErrorKind::InvalidSpec, format!("a message from the jar cannot be read: {e}")))
+}
+
+/// A header in JSON behind its length (u32, little-endian), and the bytes that follow it.
+pub(crate) fn read_with_bytes<T: DeserializeOwned>(input: &[u8]) -> Result<(T, &[u8])> {
+    let malformed = || Error::new(ErrorKind::InvalidSpec, "a message from the jar is cut short");
+    let (length, rest) = input.split_first_chunk::<4>().ok_or_else(malformed)?;
+    let (header, bytes) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(malformed)?;
+    Ok((read(header)?, bytes))
 }
 
 /// Lets a test of the JVM see that a panic ends as an exception.

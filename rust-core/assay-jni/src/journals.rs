@@ -10,7 +10,7 @@ use assay_core::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::calls::read;
+use crate::calls::{read, read_with_bytes};
 
 /// How long a thread waits for work before it looks whether its application still runs.
 const WAIT: Duration = Duration::from_millis(250);
@@ -131,7 +131,7 @@ pub(crate) fn call(operation: &str, input: &[u8]) -> Option<Result<Vec<u8>>> {
                 .collect();
             write(&fetches)
         }),
-        "journal_fetched" => with_bytes(input).map(|(message, frame): (Message<Fetched>, _)| {
+        "journal_fetched" => read_with_bytes(input).map(|(message, frame): (Message<Fetched>, _)| {
             let frame = message.body.error.map_or_else(|| Ok(frame.to_vec()), Err);
             message.which.journal().fetched(message.body.number, frame);
             Vec::new()
@@ -147,7 +147,7 @@ pub(crate) fn end() {
 
 /// The finished keys in the bytes of a file from an offset on, as the driver's claims take them.
 fn scan(input: &[u8]) -> Result<Vec<u8>> {
-    let (Message { body: Tail { file, offset }, .. }, bytes): (Message<Tail>, _) = with_bytes(input)?;
+    let (Message { body: Tail { file, offset }, .. }, bytes): (Message<Tail>, _) = read_with_bytes(input)?;
     let mut found: Vec<Finished> = Vec::new();
     let mut take = |place: std::ops::Range<u64>, entry: assay_core::cache::journal::Entry| {
         if let Some(key) = Key::from_text(&entry.key) {
@@ -167,13 +167,6 @@ fn scan(input: &[u8]) -> Result<Vec<u8>> {
     scanner.push(bytes, &mut take)?;
     let dropped = scanner.finish(&mut take)?;
     write(&json!({ "finished": found, "dropped_bytes": dropped.bytes, "dropped_places": dropped.places }))
-}
-
-fn with_bytes<T: serde::de::DeserializeOwned>(input: &[u8]) -> Result<(T, &[u8])> {
-    let malformed = || Error::new(ErrorKind::InvalidSpec, "a message from the jar is cut short");
-    let (length, rest) = input.split_first_chunk::<4>().ok_or_else(malformed)?;
-    let (header, bytes) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(malformed)?;
-    Ok((read(header)?, bytes))
 }
 
 fn write<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {

@@ -2,7 +2,6 @@ package org.apache.spark.sql.assay
 
 import java.util.WeakHashMap
 
-import scala.util.Try
 import scala.util.control.NonFatal
 
 import _root_.assay.{AssayConf, AssayException, NativeLibrary}
@@ -12,18 +11,9 @@ import org.apache.hadoop.fs.{FileSystem, Path}
 import org.slf4j.LoggerFactory
 
 import org.apache.spark.SparkContext
-import org.apache.spark.rpc._
 import org.apache.spark.scheduler._
 import org.apache.spark.sql.classic.SparkSession
 import org.apache.spark.sql.internal.SQLConf
-
-/** The driver's end of the claims: hands each message to the native ledger and replies at once. */
-private final class JournalEndpoint(override val rpcEnv: RpcEnv) extends ThreadSafeRpcEndpoint {
-  override def receiveAndReply(context: RpcCallContext): PartialFunction[Any, Unit] = { case message: Array[Byte] =>
-    val answer = Try(NativeLibrary.bridge.call("journal_serve", message))
-    answer.fold(e => context.sendFailure(new IllegalStateException(String.valueOf(e.getMessage))), context.reply)
-  }
-}
 
 private[assay] object JournalEndpoint {
   val name = "assay-journal"
@@ -89,7 +79,7 @@ private[assay] object JournalDriver {
   private def register(sc: SparkContext, place: JournalPlace): Unit = {
     val which = JsonValues.emptyObject.put("folder", place.folder).put("executor", SparkContext.DRIVER_IDENTIFIER)
     NativeLibrary.bridge.call("journal_register", JsonValues.bytes(which))
-    sc.env.rpcEnv.setupEndpoint(JournalEndpoint.name, new JournalEndpoint(sc.env.rpcEnv))
+    sc.env.rpcEnv.setupEndpoint(JournalEndpoint.name, new NativeEndpoint(sc.env.rpcEnv, "journal_serve"))
     sc.addSparkListener(new JournalListener(place))
   }
 }

@@ -13,7 +13,7 @@ import org.apache.hadoop.fs.{FSDataInputStream, FSDataOutputStream, FileSystem, 
 import org.slf4j.LoggerFactory
 
 import org.apache.spark.{SparkContext, SparkEnv}
-import org.apache.spark.rpc.{RpcAddress, RpcEndpointAddress, RpcEndpointRef, RpcTimeout}
+import org.apache.spark.rpc.{RpcEndpointRef, RpcTimeout}
 
 /** A journal as a task finds it: its folder and how to reach the folder's file system. */
 private[assay] final case class JournalPlace(folder: String, conf: Configuration) {
@@ -207,7 +207,7 @@ private[assay] final class JournalThreads(place: JournalPlace, env: SparkEnv) {
         val ask = call("journal_message")
         if (ask.nonEmpty) {
           try {
-            if (driver.isEmpty) driver = Some(JournalThreads.find(env))
+            if (driver.isEmpty) driver = Some(LeaseThread.find(env, JournalEndpoint.name))
             val question = JsonValues.bytes(message(Some(JsonValues.mapper.readTree(ask))))
             val reply =
               JournalThreads.timeout.awaitResult(driver.get.ask[Array[Byte]](question, JournalThreads.timeout))
@@ -248,13 +248,6 @@ private[assay] object JournalThreads {
 
   private def serves(env: SparkEnv, folder: String): Boolean =
     !env.isStopped && synchronized((served eq env) && folders(folder))
-
-  private def find(env: SparkEnv): RpcEndpointRef = {
-    val address = RpcAddress(env.conf.get("spark.driver.host"), env.conf.get("spark.driver.port").toInt)
-    timeout.awaitResult(
-      env.rpcEnv.asyncSetupEndpointRefByURI(RpcEndpointAddress(address, JournalEndpoint.name).toString)
-    )
-  }
 
   /** A JSON header behind its length, and bytes. */
   def withBytes(header: ObjectNode, bytes: Array[Byte]): Array[Byte] = {

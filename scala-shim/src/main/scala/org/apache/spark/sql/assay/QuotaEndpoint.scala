@@ -16,12 +16,13 @@ import org.apache.spark.{SparkContext, SparkEnv}
 import org.apache.spark.rpc._
 import org.apache.spark.sql.internal.SQLConf
 
-/** The driver's end of the quotas: hands each message to the native ledger and replies at once. Messages are bytes: a
-  * class of this jar in a reply would end an executor that got the jar by `--jars`.
+/** A driver's end: hands each message to an operation of the engine and replies at once. Messages are bytes: a class of
+  * this jar in a reply would end an executor that got the jar by `--jars`.
   */
-private final class QuotaEndpoint(override val rpcEnv: RpcEnv) extends ThreadSafeRpcEndpoint {
+private[assay] final class NativeEndpoint(override val rpcEnv: RpcEnv, operation: String)
+    extends ThreadSafeRpcEndpoint {
   override def receiveAndReply(context: RpcCallContext): PartialFunction[Any, Unit] = { case message: Array[Byte] =>
-    val answer = Try(NativeLibrary.bridge.call("quota_serve", message))
+    val answer = Try(NativeLibrary.bridge.call(operation, message))
     answer.fold(e => context.sendFailure(new IllegalStateException(String.valueOf(e.getMessage))), context.reply)
   }
 }
@@ -45,7 +46,7 @@ private[assay] object QuotaEndpoint {
   private def register(sc: SparkContext): Unit = registered.synchronized {
     val rpcEnv = sc.env.rpcEnv
     if (registered.get(sc) ne rpcEnv) {
-      try rpcEnv.setupEndpoint(name, new QuotaEndpoint(rpcEnv))
+      try rpcEnv.setupEndpoint(name, new NativeEndpoint(rpcEnv, "quota_serve"))
       catch {
         // Executors then go on with a fixed share each, and say so.
         case NonFatal(e) => log.warn("The driver cannot offer its quotas to executors: {}", e.toString)
