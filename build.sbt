@@ -7,6 +7,12 @@ ThisBuild / scalaVersion := "2.13.17"
 // Compiled against this version; the tests run the same jar on this one and on Spark 4.0.
 val sparkVersion = "4.1.2"
 
+// Delta for the tests, of the version for each Spark.
+val Delta41 = config("delta41").hide
+val Delta40 = config("delta40").hide
+// The S3 file system of Hadoop, as Spark 4.1 has it, with the modules of the AWS SDK that it uses in place of the bundle of all.
+val S3 = config("s3").hide
+
 val nativeLibrary = taskKey[File]("Builds the native library with cargo")
 val writeTestClasspath = taskKey[File]("Writes the class path of the test libraries to target/test-classpath.txt")
 
@@ -14,8 +20,17 @@ lazy val shim = (project in file("scala-shim")).settings(
   name := "spark-assay",
   libraryDependencies ++= Seq(
     "org.apache.spark" %% "spark-sql" % sparkVersion % Provided,
-    "org.scalatest" %% "scalatest" % "3.2.19" % Test
+    "org.scalatest" %% "scalatest" % "3.2.19" % Test,
+    "io.delta" % "delta-spark_4.1_2.13" % "4.3.0" % Delta41,
+    "io.delta" % "delta-spark_4.0_2.13" % "4.2.0" % Delta40,
+    ("org.apache.hadoop" % "hadoop-aws" % "3.4.2" % S3).intransitive(),
+    "software.amazon.awssdk" % "s3" % "2.57.8" % S3,
+    "software.amazon.awssdk" % "s3-transfer-manager" % "2.57.8" % S3,
+    "software.amazon.awssdk" % "sts" % "2.57.8" % S3,
+    "software.amazon.awssdk" % "apache-client" % "2.57.8" % S3,
+    "software.amazon.awssdk" % "netty-nio-client" % "2.57.8" % S3
   ),
+  ivyConfigurations ++= Seq(Delta41, Delta40, S3),
   scalacOptions ++= Seq(
     "-deprecation",
     "-feature",
@@ -56,6 +71,17 @@ lazy val shim = (project in file("scala-shim")).settings(
     val provided = (Compile / managedClasspath).value.map(_.data).toSet
     val libraries = (Test / update).value.select(configurationFilter("test")).filterNot(provided)
     IO.write(out, ((Test / classDirectory).value +: libraries).mkString(":"))
+    for ((spark, delta) <- Seq("4.1" -> Delta41, "4.0" -> Delta40)) {
+      val jars = update.value.select(configurationFilter(delta.name)).filter(_.getName.startsWith("delta-"))
+      IO.write(out.getParentFile / s"delta-$spark.txt", jars.mkString(":"))
+    }
+    // Spark has its own logging and network libraries.
+    val s3 = update.value.select(
+      configurationFilter(S3.name),
+      moduleFilter(organization = "software.amazon.awssdk" | "org.apache.hadoop" | "org.reactivestreams"),
+      artifactFilter()
+    )
+    IO.write(out.getParentFile / "s3.txt", s3.mkString(":"))
     out
   },
   assembly / assemblyJarName := s"spark-assay_2.13-${version.value}.jar",

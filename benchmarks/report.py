@@ -173,6 +173,69 @@ def throughput_part(part: dict[str, Any]) -> str:
     return "\n".join([*lines, *memory, "", "Goals:", "", *goals])
 
 
+def cache_part(results: dict[str, Any], options: dict[str, Any]) -> str:
+    part = results["cache"]
+    fresh, hits, replay, lookup = part["fresh"], part["hits"], part["replay"], part["lookup"]
+    rows = fresh[0]["rows"]
+    seconds = {mode: median([r["seconds"] for r in fresh if r["mode"] == mode]) for mode in ("off", "session", "read_write")}
+    lines = [
+        "## Answers that are kept",
+        "",
+        f"What journal and table cost where nothing is a hit: {rows:,} new requests at {options['latency']} ms, `maxConcurrency` "
+        f"{options['concurrency']}, `local[2]`, with each mode in turn; medians of {len(fresh) // 3} runs.",
+        "",
+        "| `spark.assay.cache.mode` | seconds | rows/s | more time than off | processor µs per row | calls at the server |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for mode, time in seconds.items():
+        runs = [r for r in fresh if r["mode"] == mode]
+        cpu = median([r["cpu"] / rows * 1e6 for r in runs])
+        counted = ", ".join(sorted({f"{r['calls']:,}" for r in runs}))
+        more = "" if mode == "off" else f"{time / seconds['off'] - 1:+.1%}"
+        lines.append(f"| {mode} | {time:.1f} | {number(rows / time)} | {more} | {cpu:.0f} | {counted} |")
+    lines += [
+        "",
+        f"{hits[0]['rows']:,} rows of which a share is in the table (`read`):",
+        "",
+        "| hits | seconds | rows/s | calls at the server |",
+        "|--:|--:|--:|--:|",
+    ]
+    for run in hits:
+        lines.append(
+            f"| {run['share']} % | {run['seconds']:.1f} | {number(run['rows'] / run['seconds'])} | {run['calls']:,} |"
+        )
+    n = replay["rows"]
+    rate = median([n / r["seconds"] for r in replay["runs"]])
+    lines += [
+        "",
+        f"Replay: `evaluate` over {n:,} stored answers, five metrics with their intervals, `local[2]` with 4 GB: "
+        f"{number(rate)} rows/s, median of {len(replay['runs'])} runs, {replay['calls']} calls. Before it the answers were made by the model in "
+        f"the process and kept in journals ({number(n / replay['made']['seconds'])} rows/s), and folded into the table in "
+        f"{replay['fold']['seconds']:.0f} s ({number(n / replay['fold']['seconds'])} records/s; {replay['files']:,} files, "
+        f"{replay['bytes'] / 2**20:,.0f} MB).",
+        "",
+        f"Finding few answers in a table of {lookup['rows']:,} ({lookup['files']:,} files, {lookup['bytes'] / 2**30:.1f} GB):",
+        "",
+        "| requests | found | seconds |",
+        "|--:|--:|--:|",
+    ]
+    for run in lookup["runs"]:
+        lines.append(f"| {run['keys']:,} | {run['result']['hits']:,} | {run['seconds']:.1f} |")
+    lines += ["", "Goals:", ""]
+    for mode in ("session", "read_write"):
+        more = seconds[mode] / seconds["off"] - 1
+        lines.append(f"- {mode} costs {more:+.1%} of a run's time (goal: under 10 %): {verdict(more < 0.1)}")
+    lines.append(f"- replay: {number(rate)} rows/s (goal: 30,000): {verdict(rate >= 30_000)}")
+    if "peer replay" in results:
+        runs = results["peer replay"]["runs"]
+        theirs = median([r["rows"] / r["seconds"] for r in runs])
+        lines.append(
+            f"- beside spark-llm-eval 0.1.3's replay of {runs[0]['rows']:,} rows with five metrics: {number(theirs)} rows/s; "
+            f"{rate / theirs:.0f} times"
+        )
+    return "\n".join(lines)
+
+
 # The size for which the goal beside the peer is stated: its own rate does not depend on the number of rows.
 GOAL_ROWS = 20_000
 
@@ -240,6 +303,11 @@ def render(results: dict[str, Any]) -> str:
             "slow_rounds",
             "throughput_rows",
             "throughput_rounds",
+            "cache_rows",
+            "cache_rounds",
+            "hit_rows",
+            "replay_rows",
+            "table_rows",
             "peer_rounds",
             "concurrency",
             "latency",
@@ -257,6 +325,8 @@ def render(results: dict[str, Any]) -> str:
         parts.append(completions_part(results["completions"], options))
     if "throughput" in results:
         parts.append(throughput_part(results["throughput"]))
+    if "cache" in results:
+        parts.append(cache_part(results, options))
     if "peer best" in results:
         parts.append(peer_part(results))
     return "\n\n".join(part.strip() for part in parts) + "\n"

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def main() -> None:
         prog="scripts/bench", description="Benchmarks; docs/benchmarks.md says what they mean."
     )
     parser.add_argument(
-        "--parts", default="rows,completions,throughput,peer", help="which parts to run (default: %(default)s)"
+        "--parts", default="rows,completions,throughput,cache,peer", help="which parts to run (default: %(default)s)"
     )
     parser.add_argument("--rows", type=int, default=2_000_000, help="pairs for the metrics (default: %(default)s)")
     parser.add_argument(
@@ -42,6 +43,13 @@ def main() -> None:
     )
     parser.add_argument("--throughput-rounds", type=int, default=3, help="runs at each latency (default: %(default)s)")
     parser.add_argument("--peer-rows", type=int, default=2_000, help="rows for spark-llm-eval (default: %(default)s)")
+    parser.add_argument(
+        "--cache-rows", type=int, default=100_000, help="fresh rows with and without a cache (default: %(default)s)"
+    )
+    parser.add_argument("--cache-rounds", type=int, default=3, help="runs with each cache (default: %(default)s)")
+    parser.add_argument("--hit-rows", type=int, default=50_000, help="rows of which some are hits (default: %(default)s)")
+    parser.add_argument("--replay-rows", type=int, default=1_000_000, help="answers replayed (default: %(default)s)")
+    parser.add_argument("--table-rows", type=int, default=10_000_000, help="answers in the large table (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each contender (default: %(default)s)")
     parser.add_argument(
         "--slow-rounds", type=int, default=2, help="runs of pandas and levenshtein (default: %(default)s)"
@@ -86,6 +94,29 @@ def main() -> None:
     if "throughput" in parts:
         options = {"testkit": args.testkit, "rows": args.throughput_rows, "rounds": args.throughput_rounds}
         results["throughput"] = python(args.spark_python, "throughput.py", options)
+    if "cache" in parts:
+        with server.serving(args.testkit, f"{args.latency}ms") as testkit:
+            options = {
+                "url": testkit.url,
+                "concurrency": args.concurrency,
+                "rows": args.cache_rows,
+                "rounds": args.cache_rounds,
+                "hit_rows": args.hit_rows,
+                "replay_rows": args.replay_rows,
+                "table_rows": args.table_rows,
+            }
+            results["cache"] = python(args.spark_python, "cache.py", options)
+        if "peer" in parts:
+            with tempfile.TemporaryDirectory() as folder:
+                options = {
+                    "rows": args.peer_rows,
+                    "rounds": args.peer_rounds,
+                    "table": f"{folder}/table",
+                    "delta": os.environ["BENCH_DELTA"].replace(":", ","),
+                }
+                results["peer replay"] = python(
+                    args.peer_python, "peer_replay.py", options, PYSPARK_PYTHON=args.peer_python
+                )
     results["load after"] = machine.describe()["load"]
     Path(".build/bench/results.json").write_text(json.dumps(results, indent=1))
     text = report.render(results)

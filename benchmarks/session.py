@@ -8,7 +8,7 @@ import spark_assay as assay
 from pyspark.sql import SparkSession
 
 
-def open_session(name: str, cores: int = 2, **conf: str) -> SparkSession:
+def open_session(name: str, cores: int = 2, settings: dict[str, str] | None = None, **conf: str) -> SparkSession:
     builder = (
         SparkSession.builder.master(f"local[{cores}]")
         .appName(name)
@@ -20,11 +20,27 @@ def open_session(name: str, cores: int = 2, **conf: str) -> SparkSession:
         .config("spark.sql.warehouse.dir", os.path.abspath(".build/bench/warehouse"))
         .config("spark.driver.extraJavaOptions", os.environ.get("BENCH_JAVA_OPTIONS", ""))
     )
+    # What a query calls by itself is measured; what journal and table cost is a part of its own.
+    builder = builder.config("spark.assay.cache.mode", "off")
     for key, value in conf.items():
         builder = builder.config(key.replace("_", "."), value)
+    for key, value in (settings or {}).items():
+        builder = builder.config(key, value)
     spark = assay.configure(builder).getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return assay.use(spark)
+
+
+def delta_session(name: str) -> SparkSession:
+    """The same with Delta, for tables of answers."""
+    settings = {
+        "spark.jars": os.environ["BENCH_DELTA"].replace(":", ","),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.databricks.delta.snapshotPartitions": "4",
+        "spark.sql.shuffle.partitions": "16",
+    }
+    return open_session(name, settings=settings)
 
 
 def jvm_pid(spark: SparkSession) -> int:

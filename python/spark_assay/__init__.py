@@ -12,11 +12,13 @@ except ImportError as _error:
         "spark-assay needs PySpark: pip install 'spark-assay[spark]', or 'spark-assay[connect]' for Spark Connect"
     ) from _error
 
-from spark_assay import functions
+from spark_assay import cache, functions
 from spark_assay._version import __version__
+from spark_assay.cache import Cache
 from spark_assay.errors import AssayError, ConfigError, DataError, SetupError
 from spark_assay.evaluate import evaluate
 from spark_assay.metrics import Metric
+from spark_assay.plan import Plan, plan
 from spark_assay.preview import Preview, preview
 from spark_assay.result import EvalResult
 from spark_assay.session import add_model, configure, jar_path, use
@@ -24,20 +26,24 @@ from spark_assay.summary import Estimate, Usage
 
 __all__ = [
     "AssayError",
+    "Cache",
     "ConfigError",
     "DataError",
     "Estimate",
     "EvalResult",
     "Metric",
+    "Plan",
     "Preview",
     "SetupError",
     "Usage",
     "__version__",
     "add_model",
+    "cache",
     "configure",
     "evaluate",
     "functions",
     "jar_path",
+    "plan",
     "preview",
     "use",
 ]

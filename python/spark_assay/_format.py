@@ -115,6 +115,18 @@ def money(usd: float | None) -> str:
     return f"${usd:.10f}"[: _significant(usd)]
 
 
+def duration(seconds: float) -> str:
+    """A time in words.
+
+    >>> duration(75.2), duration(7265)
+    ('1m15s', '2h01m')
+    """
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 60}m{whole % 60:02d}s" if whole >= 60 else f"{whole}s"
+
+
 def percent(level: float) -> str:
     """A confidence level.
 

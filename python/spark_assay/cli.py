@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from spark_assay._version import __version__
 from spark_assay.config import EvalConfig
 from spark_assay.errors import AssayError, ConfigError
 from spark_assay.evaluate import evaluate
+from spark_assay.plan import plan
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -34,6 +36,7 @@ _DONE, _FAILED, _MISTAKE = 0, 1, 2
 
 # Which key of the file an error of the engine is about.
 _CONDITIONS = {
+    "ASSAY_CACHE_TABLE": "cache",
     "ASSAY_INVALID_OPTION": "options",
     "ASSAY_TEMPLATE_SYNTAX": "prompt",
     "ASSAY_TEMPLATE_VARIABLE": "prompt",
@@ -47,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     if args.command == "doctor":
         return _doctor(args)
-    return run(args.file, overrides=args.set, new_session=lambda: _new_session(args))
+    command = show_plan if args.command == "plan" else run
+    return command(args.file, overrides=args.set, new_session=lambda: _new_session(args))
 
 
 def run(file: str, *, overrides: Sequence[str], new_session: Callable[[], SparkSession]) -> int:
@@ -61,15 +65,37 @@ def run(file: str, *, overrides: Sequence[str], new_session: Callable[[], SparkS
     Returns:
         The exit code.
     """
+
+    def work(config: EvalConfig) -> None:
+        _check_writable(config)
+        spark = session.use(new_session())
+        _write(_evaluate(spark, config), config)
+
+    return _with_file(file, overrides, work)
+
+
+def show_plan(file: str, *, overrides: Sequence[str], new_session: Callable[[], SparkSession]) -> int:
+    """Prints what an evaluation file would call, take and cost, and calls nothing. Arguments and result as for `run`."""
+
+    def work(config: EvalConfig) -> None:
+        if config.prompt is None:
+            config.place("prediction").fail("answers that exist cost nothing: a plan is for models")
+        prompt = config.prompt
+        spark = session.use(new_session())
+        df = _prepared(spark, config)
+        with _places(config):
+            planned = plan(df, model=list(config.models), prompt=prompt, options=config.options, cache=config.cache)
+        planned.show()
+
+    return _with_file(file, overrides, work)
+
+
+def _with_file(file: str, overrides: Sequence[str], work: Callable[[EvalConfig], None]) -> int:
     # Spark prints each failed query a second time as JSON; the message below says it in words.
     for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        config = cfg.load(file, overrides)
-        _check_writable(config)
-        spark = session.use(new_session())
-        result = _evaluate(spark, config)
-        _write(result, config)
+        work(cfg.load(file, overrides))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return _MISTAKE
@@ -112,12 +138,20 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="assay", description="LLM evaluation inside Apache Spark.")
     parser.add_argument("--version", action="version", version=f"assay {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run_parser = commands.add_parser("run", help="run an evaluation file", description="Run an evaluation file (YAML).")
-    run_parser.add_argument("file", metavar="FILE")
-    _session_arguments(run_parser)
-    run_parser.add_argument(
-        "--set", metavar="PATH=VALUE", action="append", default=[], help="replace a value of the file; may be repeated"
-    )
+    for name, what in (
+        ("run", "run an evaluation file"),
+        ("plan", "say what an evaluation file would call, take and cost; nothing is called"),
+    ):
+        sub = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]} (YAML).")
+        sub.add_argument("file", metavar="FILE")
+        _session_arguments(sub)
+        sub.add_argument(
+            "--set",
+            metavar="PATH=VALUE",
+            action="append",
+            default=[],
+            help="replace a value of the file; may be repeated",
+        )
     doctor_parser = commands.add_parser(
         "doctor",
         help="look for what keeps an evaluation from running",
@@ -163,14 +197,34 @@ def _new_session(args: argparse.Namespace) -> SparkSession:
     return session.configure(builder).getOrCreate()
 
 
-def _evaluate(spark: SparkSession, config: EvalConfig) -> EvalResult:
+def _prepared(spark: SparkSession, config: EvalConfig) -> DataFrame:
+    """The examples, in a session that knows the models."""
     for name, settings in config.models.items():
         try:
             session.add_model(spark, name, **settings)
         except (PySparkException, ValueError) as error:
             config.place("models", name).fail(_first_line(error))
-    df = _read(spark, config)
+    return _read(spark, config)
+
+
+@contextmanager
+def _places(config: EvalConfig) -> Iterator[None]:
+    """Tells mistakes in arguments with their place in the file."""
     try:
+        yield
+    except (ValueError, TypeError) as error:
+        about = re.match(r"(?:the )?(\w+)", str(error))
+        config.place(about[1] if about else "").fail(_first_line(error))
+    except PySparkException as error:
+        about_key = _CONDITIONS.get(error.getCondition() or "")
+        if about_key is None:
+            raise
+        config.place(about_key).fail(_first_line(error))
+
+
+def _evaluate(spark: SparkSession, config: EvalConfig) -> EvalResult:
+    df = _prepared(spark, config)
+    with _places(config):
         return evaluate(
             df,
             model=list(config.models) or None,
@@ -184,15 +238,8 @@ def _evaluate(spark: SparkSession, config: EvalConfig) -> EvalResult:
             level=config.level,
             outcome_policy=config.outcome_policy,
             output=config.output.rows,
+            cache=config.cache,
         )
-    except (ValueError, TypeError) as error:
-        about = re.match(r"(?:the )?(\w+)", str(error))
-        config.place(about[1] if about else "").fail(_first_line(error))
-    except PySparkException as error:
-        about_key = _CONDITIONS.get(error.getCondition() or "")
-        if about_key is None:
-            raise
-        config.place(about_key).fail(_first_line(error))
 
 
 def _read(spark: SparkSession, config: EvalConfig) -> DataFrame:

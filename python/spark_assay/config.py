@@ -13,8 +13,10 @@ from typing import Any, NoReturn, TypeAlias
 
 import yaml
 
+from spark_assay import cache as caches
 from spark_assay import prompts, session
 from spark_assay._names import hint
+from spark_assay.cache import Cache
 from spark_assay.errors import ConfigError
 from spark_assay.metrics import Metric, resolve
 from spark_assay.prompts import Prompt
@@ -34,8 +36,10 @@ _TOP = (
     "level",
     "outcome_policy",
     "output",
+    "cache",
 )
 _DATA = ("format", "path", "table", "schema", "options")
+_CACHE = ("table", "mode", "ttl")
 _OUTPUT = ("rows", "html", "json")
 
 
@@ -100,6 +104,7 @@ class EvalConfig:
     level: float
     outcome_policy: Any
     output: OutputConfig
+    cache: Cache | None
     title: str
     note: str | None
     root: Node
@@ -170,7 +175,7 @@ def check(root: Node) -> EvalConfig:
         root.fail("give either models (to ask them) or prediction (to score answers that exist)")
     if "models" in top and "prompt" not in top:
         top["models"].fail("models need a prompt")
-    for name in ("prompt", "options"):
+    for name in ("prompt", "options", "cache"):
         if "prediction" in top and name in top:
             top[name].fail(f"'{name}' goes with models; prediction asks nothing")
     return EvalConfig(
@@ -189,6 +194,7 @@ def check(root: Node) -> EvalConfig:
         level=_level(top["level"]) if "level" in top else 0.95,
         outcome_policy=_optional(top, "outcome_policy", _policy),
         output=_output(top["output"]) if "output" in top else OutputConfig(),
+        cache=_optional(top, "cache", _cache),
     )
 
 
@@ -408,6 +414,20 @@ def _metrics(node: Node) -> list[Metric]:
         return resolve(metrics)
     except ValueError as error:
         node.fail(str(error))
+
+
+def _cache(node: Node, what: str) -> Cache | None:
+    if node.value is False:  # YAML takes off for false
+        return Cache(mode="off")
+    try:
+        if not isinstance(node.value, dict):
+            return caches.of(_text(node, what))
+        given = _mapping(node, what, _CACHE)
+        return Cache(**{name: _text(child, f"{what}.{name}") for name, child in given.items()})
+    except ConfigError:
+        raise
+    except ValueError as error:
+        node.fail(f"{what}: {error}")
 
 
 def _output(node: Node) -> OutputConfig:

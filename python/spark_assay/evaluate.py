@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, StringType, StructType
 from pyspark.storagelevel import StorageLevel
 
+from spark_assay import cache as caches
 from spark_assay import functions as fn
 from spark_assay import keys, metrics, prompts, session, summary
 from spark_assay import status as st
 from spark_assay._columns import col, option_columns
 from spark_assay._names import hint
+from spark_assay.cache import Cache
 from spark_assay.errors import DataError
 from spark_assay.metrics import Metric
 from spark_assay.progress import shown
@@ -43,6 +47,7 @@ def evaluate(
     level: float = 0.95,
     outcome_policy: Literal["wrong", "missing"] | None = None,
     output: str | None = None,
+    cache: str | Cache | None = None,
     progress: bool | None = None,
 ) -> EvalResult:
     r"""Scores the answers of one or more models, or answers that exist already.
@@ -69,6 +74,8 @@ def evaluate(
             from 0 to 1) or ``missing`` (of others). Their score is NULL in the row either way. A call that failed is
             always missing, never 0.
         output: A path for the rows as Parquet; it must not exist yet.
+        cache: With ``model``: a cache table (a name, or a path, which has a slash), ``"off"``, ``"session"``, or a `Cache`
+            that says more. By default what the session is set to, which is ``"session"`` unless it was changed.
         progress: Whether to show a line with rows done and failed, rate, cost and time left while models are called. By
             default on a terminal and in a notebook.
 
@@ -100,13 +107,16 @@ def evaluate(
         [Row(key=1, prediction='Paris', exact_match=1.0), Row(key=2, prediction='Lyon', exact_match=0.0)]
     """
     request = _check_arguments(
-        df, model, prediction, prompt, reference, key, metrics, slices, options, level, outcome_policy, output
+        df, model, prediction, prompt, reference, key, metrics, slices, options, level, outcome_policy, output, cache
     )
     spark = session.use(df.sparkSession)
-    plan = _plan(df, request)
-    _check_data(df, request)
-    with shown(spark, progress if request.models else False):
-        rows = _materialize(spark, plan, request.output)
+    with caches.used(spark, request.cache):
+        plan = _plan(df, request)
+        _check_data(df, request)
+        with shown(spark, progress if request.models else False):
+            rows = _materialize(spark, plan, request.output)
+        if request.cache is not None and request.cache.writes:
+            _fold(spark)
     try:
         if not request.models and request.key is not None:
             keys.check_unique(rows, ["key"], per="model", called=", ".join(request.key))
@@ -146,6 +156,7 @@ class _Request:
     slices: list[str]
     options: dict[str, Any]
     output: str | None
+    cache: Cache | None
 
     @property
     def names(self) -> list[str]:
@@ -166,6 +177,7 @@ def _check_arguments(
     level: object,
     outcome_policy: object,
     output: object,
+    cache: object,
 ) -> _Request:
     if not isinstance(df, DataFrame):
         raise TypeError(f"df must be a Spark DataFrame, not a {type(df).__name__}; see spark.createDataFrame")
@@ -201,7 +213,7 @@ def _check_arguments(
         if options is not None and not isinstance(options, Mapping):
             raise TypeError(f"options must be a dict, not a {type(options).__name__}")
     else:
-        for name, value in (("prompt", prompt), ("options", options)):
+        for name, value in (("prompt", prompt), ("options", options), ("cache", cache)):
             if value is not None:
                 raise ValueError(f"{name}= goes with model=; prediction= asks nothing")
         if isinstance(prediction, Mapping):
@@ -229,6 +241,7 @@ def _check_arguments(
         slices=slice_columns,
         options=dict(options) if isinstance(options, Mapping) else {},
         output=output,
+        cache=caches.of(cache),  # type: ignore[arg-type]
     )
 
 
@@ -369,6 +382,14 @@ def _materialize(spark: SparkSession, plan: DataFrame, output: str | None) -> Da
         rows.unpersist()
         raise
     return rows
+
+
+def _fold(spark: SparkSession) -> None:
+    """The answers are paid for and kept; a table that cannot be written now gets them with the next run."""
+    try:
+        caches.fold(spark)
+    except PySparkException as error:
+        warnings.warn(str(error).splitlines()[0], stacklevel=3)
 
 
 def _is_text_or_texts(data_type: DataType) -> bool:

@@ -31,6 +31,7 @@ __all__ = [
     "llm_complete",
     "llm_contains",
     "llm_embed",
+    "llm_estimate",
     "llm_exact_match",
     "llm_prompt",
     "llm_request",
@@ -276,6 +277,26 @@ def llm_request_key(model: str, prompt: ColumnOrName, **options: Any) -> Column:
         2
     """
     return _request_function("llm_request_key", model, prompt, options)
+
+
+def llm_estimate(model: str, prompt: ColumnOrName, **options: Any) -> Column:
+    """What the request of `llm_complete` would use. Calls nothing.
+
+    Args:
+        model: The name under which the model is configured.
+        prompt: As for `llm_complete`.
+        **options: As for `llm_complete`.
+
+    Returns:
+        STRUCT<request_key STRING, input_tokens BIGINT, max_output_tokens BIGINT>: the key, about how many tokens the
+        prompt has, and the most that may be answered, NULL where the request sets no bound. NULL for a NULL prompt.
+
+    Examples:
+        >>> df = spark.createDataFrame([("Say hi",)], "question STRING")
+        >>> df.select(llm_estimate("echo", "question", max_tokens=9)["max_output_tokens"]).first()[0]
+        9
+    """
+    return _request_function("llm_estimate", model, prompt, options)
 
 
 def llm_request(model: str, prompt: ColumnOrName, **options: Any) -> Column:

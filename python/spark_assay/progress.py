@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.errors import PySparkException
 
+from spark_assay._format import duration
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -45,17 +47,10 @@ def line(progress: Mapping[str, Any]) -> str:
         share, dimension = most["used"] / most["limit"], most["dimension"].replace("_", " ")
         parts.append(f"{share:.0%} of {most['limit']:,} {dimension} a minute")
     if progress.get("quota_wait_ms"):
-        parts.append(f"{_duration(progress['quota_wait_ms'] / 1000)} waited for quota")
+        parts.append(f"{duration(progress['quota_wait_ms'] / 1000)} waited for quota")
     if progress.get("seconds_left") is not None:
-        parts.append(f"{_duration(progress['seconds_left'])} left")
+        parts.append(f"{duration(progress['seconds_left'])} left")
     return ", ".join(parts)
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    if whole >= 3600:
-        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
-    return f"{whole // 60}m{whole % 60:02d}s" if whole >= 60 else f"{whole}s"
 
 
 @contextmanager

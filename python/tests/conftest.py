@@ -1,13 +1,14 @@
 """Sessions for the tests.
 
 ASSAY_REMOTE=sc://... runs everything through Spark Connect; ASSAY_JAR=<path> has the jar in a classic session. Without
-either, the tests that need the jar are skipped and say so.
+either, the tests that need the jar are skipped and say so. ASSAY_DELTA=<file with a class path> adds Delta to the jar's session.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import standins
@@ -37,7 +38,7 @@ def any_spark() -> Iterator[SparkSession]:
             .config("spark.sql.session.timeZone", "UTC")
         )
         if os.environ.get("ASSAY_JAR"):
-            builder = assay.configure(builder)
+            builder = assay.configure(_with_delta(builder))
         else:
             # Only stand-ins run: compiling Java for each small query would take most of the time.
             builder = builder.config("spark.sql.codegen.wholeStage", "false").config(
@@ -46,6 +47,18 @@ def any_spark() -> Iterator[SparkSession]:
         session = builder.getOrCreate()
     yield session
     session.stop()
+
+
+def _with_delta(builder: SparkSession.Builder) -> SparkSession.Builder:
+    listed = os.environ.get("ASSAY_DELTA")
+    if not listed:
+        return builder
+    return (
+        builder.config("spark.jars", Path(listed).read_text(encoding="utf-8").replace(":", ","))
+        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
+        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+        .config("spark.databricks.delta.snapshotPartitions", "2")
+    )
 
 
 @pytest.fixture(scope="session")

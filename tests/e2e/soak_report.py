@@ -1,4 +1,4 @@
-"""The measurements of scripts/soak as a page: soak_report.py rows|quotas LINES.jsonl SPARK COMMAND."""
+"""The measurements of scripts/soak as a page: soak_report.py rows|quotas|kills LINES.jsonl SPARK COMMAND."""
 
 from __future__ import annotations
 
@@ -109,12 +109,45 @@ def quotas_page(measured: list[dict[str, Any]], about: str) -> None:
             )
 
 
+def kills_page(measured: list[dict[str, Any]], about: str) -> None:
+    print("# Paid once\n")
+    print(f"{about}.")
+    print(MACHINE.format(machine(), sum(line["seconds"] for line in measured) / 60))
+    print(
+        "\n## Kills\n\nEach run over a new table on `local-cluster[3,1,1024]` (two at once: `local[2]`), with 16 requests at once in "
+        "each executor and 50 ms of latency, killed at a random moment; then a run that finds all. *Requests* are what the server has counted in "
+        "the end. *Allowed* is one for each distinct request and what may have been begun and not yet durable at the kill. *Twice* are keys of "
+        "which the table has more than one row. In every run all rows were answered, and as in a run that nothing disturbed.\n"
+    )
+    print("| what happened | times | rows | distinct | requests | allowed | twice |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    kills = [line for line in measured if line["part"] == "kills"]
+    for what in dict.fromkeys(line["what"] for line in kills):
+        lines = [line for line in kills if line["what"] == what]
+        requests = sorted(line["calls"] for line in lines)
+        seen = f"{requests[0]:,}" if requests[0] == requests[-1] else f"{requests[0]:,} to {requests[-1]:,}"
+        first = lines[0]
+        print(
+            f"| {what} | {len(lines)} | {first['rows']:,} | {first['distinct']:,} | {seen} | {first['allowed']:,} "
+            f"| {max(line['twice'] for line in lines)} |"
+        )
+    print("\n## Equal requests\n")
+    print("| query | rows | distinct | requests | seconds | longest task | median task |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    for line in measured:
+        if line["part"] == "equal":
+            print(
+                f"| {line['what']} | {line['rows']:,} | {line['distinct']:,} | {line['calls']:,} | {line['seconds']:,.1f} "
+                f"| {line['longest']:.1f} s | {line['median']:.1f} s |"
+            )
+
+
 def main(part: str, lines: str, spark: str, command: str) -> None:
     measured = [json.loads(line) for line in Path(lines).read_text(encoding="utf-8").splitlines()]
     # Parts may have been measured again: each line knows its commit.
     commits = list(dict.fromkeys(line["commit"] for line in measured if "commit" in line))
     about = f"Written by `{command}` at commit {' and '.join(commits)} on {date.today().isoformat()}, Spark {spark}"
-    {"rows": rows_page, "quotas": quotas_page}[part](measured, about)
+    {"rows": rows_page, "quotas": quotas_page, "kills": kills_page}[part](measured, about)
 
 
 if __name__ == "__main__":

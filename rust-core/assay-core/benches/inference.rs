@@ -90,6 +90,7 @@ fn session(conf: &[(&str, &str)]) -> CompleteSession {
         calls: vec![call],
         quota: None,
         journal: None,
+        known: None,
     })
     .unwrap()
 }

@@ -28,6 +28,8 @@ macro_rules! kinds {
 }
 
 kinds! {
+    /// The cache table cannot be used: it is not there, not readable, or not what Assay has written.
+    CacheTable => "ASSAY_CACHE_TABLE",
     /// The session was cancelled: the task was killed or the application stopped.
     Cancelled => "ASSAY_CANCELLED",
     /// An entry of a journal that is not what was written.

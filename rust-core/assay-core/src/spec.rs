@@ -19,6 +19,10 @@ pub enum SessionSpec {
     Eval(EvalSpec),
     /// Model calls: batches in, finished rows out as they finish.
     Complete(CompleteSpec),
+    /// The keys of such calls: one batch in, one batch out.
+    Keys(KeysSpec),
+    /// A file of a journal: bytes in, rows of a cache table out.
+    Journal(JournalRowsSpec),
 }
 
 /// Row functions to evaluate together.
@@ -71,6 +75,40 @@ pub struct CompleteSpec {
     /// The journal; without it nothing is kept and equal requests share a call only while it is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<JournalSpec>,
+    /// What is done with answers from a cache; without it none are taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<KnownSpec>,
+}
+
+/// Calls whose keys are asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysSpec {
+    /// Must be [`SPEC_VERSION`].
+    pub version: u32,
+    /// How many columns each batch has.
+    pub columns: usize,
+    /// The calls, as those of [`CompleteSpec`].
+    pub calls: Vec<CallSpec>,
+}
+
+/// A file of a journal that is read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalRowsSpec {
+    /// Must be [`SPEC_VERSION`].
+    pub version: u32,
+}
+
+/// What a session does with answers that it is told before its rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownSpec {
+    /// A folder of this machine for those that do not fit in memory.
+    pub folder: String,
+    /// Whether nothing is called: what is not known is a `replay_miss`, and failures are known too.
+    #[serde(default)]
+    pub replay: bool,
 }
 
 /// The journal of a session, and whose part of it the session's results are.
@@ -207,6 +245,8 @@ impl SessionSpec {
         let version = match &spec {
             SessionSpec::Eval(eval) => eval.version,
             SessionSpec::Complete(complete) => complete.version,
+            SessionSpec::Keys(keys) => keys.version,
+            SessionSpec::Journal(journal) => journal.version,
         };
         if version != SPEC_VERSION {
             return Err(Error::new(

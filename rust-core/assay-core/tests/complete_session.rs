@@ -88,8 +88,8 @@ fn question(values: &[Option<&str>]) -> ArrayRef {
 fn a_template_that_fails_says_so_without_the_data() {
     let mut call = call(mock(&[]));
     call.prompt = PromptSpec::Template { source: "Q: {{ q }}{{ q.secret_part }}".into(), column: 0 };
-    assert!(check_call(&call, &[], &["q"]).is_ok());
-    assert_eq!(check_call(&call, &[], &["question"]).unwrap_err().kind(), ErrorKind::TemplateVariable);
+    assert!(check_call(&call, &[], &["q"], false).is_ok());
+    assert_eq!(check_call(&call, &[], &["question"], false).unwrap_err().kind(), ErrorKind::TemplateVariable);
     let session = open(1, vec![call.clone()]);
     session.push(&ipc(vec![question(&[Some("my private text")])])).unwrap();
     let row = &drain(&session, 1)[&0][0];
@@ -103,7 +103,7 @@ fn a_template_that_fails_says_so_without_the_data() {
     assert_eq!(text(&drain(&session, 1)[&0][0], "text").as_deref(), Some("Q: 2 < 3 $5 \\ {{x}}"));
 
     call.prompt = PromptSpec::Template { source: "{% if".into(), column: 0 };
-    assert_eq!(check_call(&call, &[], &["q"]).unwrap_err().kind(), ErrorKind::TemplateSyntax);
+    assert_eq!(check_call(&call, &[], &["q"], false).unwrap_err().kind(), ErrorKind::TemplateSyntax);
 }
 
 #[test]
@@ -133,10 +133,10 @@ fn options_of_a_row_are_checked_and_used_for_the_row() {
     assert_ne!(text(&rows[&0][0], "request_key"), text(&rows[&1][0], "request_key"));
 
     call.per_row = BTreeMap::from([("temperature".into(), 1)]);
-    assert_eq!(check_call(&call, &[], &[]).unwrap_err().kind(), ErrorKind::InvalidOption);
+    assert_eq!(check_call(&call, &[], &[], false).unwrap_err().kind(), ErrorKind::InvalidOption);
     call.per_row.clear();
     call.options = options(json!({"temprature": 1}));
-    assert_eq!(check_call(&call, &[], &[]).unwrap_err().kind(), ErrorKind::UnknownOption);
+    assert_eq!(check_call(&call, &[], &[], false).unwrap_err().kind(), ErrorKind::UnknownOption);
 }
 
 #[test]

@@ -201,7 +201,7 @@ fn a_file_of_certificates_that_cannot_be_used_is_an_error_at_planning() {
     for (file, says) in [("/no/such/ca.pem", "cannot be read"), (no_pem.to_str().unwrap(), "no certificate")] {
         let conf = model(&[("endpoint", "https://localhost:1/v1"), ("caFile", file)]);
         for e in [
-            check_call(&call(conf.clone()), &[], &[]).unwrap_err(),
+            check_call(&call(conf.clone()), &[], &[], false).unwrap_err(),
             assay_core::exec::CompleteSession::open(&spec(1, vec![call(conf)])).err().unwrap(),
         ] {
             assert_eq!(e.kind(), ErrorKind::InvalidModel);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use assay_core::exec::completion_schema::{completion_fields, embedding_fields};
-use assay_core::exec::{check_call, check_function, eval};
+use assay_core::exec::{check_call, check_function, eval, stored};
 use assay_core::inference::{COUNTERS, Hub, quota};
 use assay_core::options::FunctionInfo;
 use assay_core::provider::Model;
@@ -52,7 +52,7 @@ pub(crate) fn call(operation: &str, input: &[u8]) -> Result<Vec<u8>> {
         "check_call" => {
             let request: CallCheck = read(input)?;
             let fields: Vec<&str> = request.fields.iter().map(String::as_str).collect();
-            check_call(&request.call, &request.executor_env, &fields)?;
+            check_call(&request.call, &request.executor_env, &fields, request.replay)?;
             if let Some(quota) = request.quota {
                 quota.plan()?;
             }
@@ -94,6 +94,8 @@ fn describe() -> Value {
         "counters": COUNTERS,
         "price_source": provider::price_source(),
         "conditions": assay_core::ErrorKind::ALL.iter().map(|k| k.condition()).collect::<Vec<_>>(),
+        "answer_columns": stored::ANSWER_COLUMNS,
+        "stored_version": stored::STORED_VERSION,
         "completion_fields": completion_fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>(),
         "embedding_fields": embedding_fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>(),
         "functions": functions,
@@ -187,6 +189,8 @@ struct CallCheck {
     #[serde(default)]
     quota: Option<QuotaRequest>,
     call: CallSpec,
+    #[serde(default)]
+    replay: bool,
     #[serde(default)]
     fields: Vec<String>,
     #[serde(default)]

@@ -89,6 +89,10 @@ pub(crate) fn call(operation: &str, input: &[u8]) -> Option<Result<Vec<u8>>> {
             message.which.journal().lost_executor(&message.body.name, &message.body.left);
             Vec::new()
         }),
+        "journal_forget" => read(input).map(|which: Which| {
+            which.journal().forget();
+            Vec::new()
+        }),
         "journal_scan" => scan(input),
         // The claims thread.
         "journal_message" => read(input).and_then(|which: Which| match which.journal().message(OWED) {

@@ -23,13 +23,15 @@ use policy::{Outcome, Throw};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// All native methods; each also exports its symbol, which is how the JVM finds them.
-pub const METHODS: [NativeMethod; 7] = [
+pub const METHODS: [NativeMethod; 8] = [
     native_method! { java_type = "assay.NativeBridge", error_policy = Throw,
     extern fn call(operation: JString, input: jbyte[]) -> jbyte[] },
     native_method! { java_type = "assay.NativeBridge", error_policy = Throw,
     extern fn open(spec: jbyte[]) -> jlong },
     native_method! { java_type = "assay.NativeBridge", error_policy = Throw,
     extern fn eval(handle: jlong, buffer: java.nio.ByteBuffer, length: jint) -> jbyte[] },
+    native_method! { java_type = "assay.NativeBridge", error_policy = Throw,
+    extern fn known(handle: jlong, buffer: java.nio.ByteBuffer, length: jint) -> jint },
     native_method! { java_type = "assay.NativeBridge", error_policy = Throw,
     extern fn push(handle: jlong, buffer: java.nio.ByteBuffer, length: jint) -> jint },
     native_method! { java_type = "assay.NativeBridge", error_policy = Throw,
@@ -64,8 +66,20 @@ fn eval<'local>(
     length: jint,
 ) -> Outcome<JByteArray<'local>> {
     let session = registry::get(handle)?;
-    let result = buffer::with_bytes(env, &batch, length, |bytes| Ok(session.eval()?.eval(bytes)?))?;
+    let result = buffer::with_bytes(env, &batch, length, |bytes| Ok(session.eval(bytes)?))?;
     Ok(env.byte_array_from_slice(&result)?)
+}
+
+fn known<'local>(
+    env: &mut Env<'local>,
+    _this: JObject<'local>,
+    handle: jlong,
+    batch: JByteBuffer<'local>,
+    length: jint,
+) -> Outcome<jint> {
+    let session = registry::get(handle)?;
+    let rows = buffer::with_bytes(env, &batch, length, |bytes| Ok(session.complete()?.known(bytes)?))?;
+    Ok(jint::try_from(rows).unwrap_or(jint::MAX))
 }
 
 fn push<'local>(
@@ -98,7 +112,7 @@ fn poll<'local>(
 }
 
 fn counters<'local>(env: &mut Env<'local>, _this: JObject<'local>, handle: jlong) -> Outcome<JLongArray<'local>> {
-    let values = registry::get(handle)?.complete()?.counters();
+    let values = registry::get(handle)?.counters()?;
     let array = JLongArray::new(env, values.len())?;
     array.set_region(env, 0, &values)?;
     Ok(array)

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-use assay_core::exec::complete::CompleteSession;
-use assay_core::exec::eval::EvalSession;
+use assay_core::exec::{CompleteSession, EvalSession, JournalSession, KeysSession};
 use assay_core::spec::SessionSpec;
 use assay_core::{Error, ErrorKind, Result};
 
@@ -15,6 +14,10 @@ pub(crate) enum Session {
     Eval(EvalSession),
     /// Model calls.
     Complete(CompleteSession),
+    /// Keys of model calls.
+    Keys(KeysSession),
+    /// A file of a journal.
+    Journal(JournalSession),
 }
 
 impl Session {
@@ -22,12 +25,17 @@ impl Session {
         Ok(match SessionSpec::from_json(spec)? {
             SessionSpec::Eval(spec) => Session::Eval(EvalSession::open(&spec)?),
             SessionSpec::Complete(spec) => Session::Complete(CompleteSession::open(&spec)?),
+            SessionSpec::Keys(spec) => Session::Keys(KeysSession::open(&spec)?),
+            SessionSpec::Journal(_) => Session::Journal(JournalSession::new()),
         })
     }
 
-    pub(crate) fn eval(&self) -> Result<&EvalSession> {
+    /// Bytes in, a batch out.
+    pub(crate) fn eval(&self, bytes: &[u8]) -> Result<Vec<u8>> {
         match self {
-            Session::Eval(session) => Ok(session),
+            Session::Eval(session) => session.eval(bytes),
+            Session::Keys(session) => session.eval(bytes),
+            Session::Journal(session) => session.eval(bytes),
             Session::Complete(_) => Err(wrong_kind("a session of model calls evaluates no row functions")),
         }
     }
@@ -35,7 +43,15 @@ impl Session {
     pub(crate) fn complete(&self) -> Result<&CompleteSession> {
         match self {
             Session::Complete(session) => Ok(session),
-            Session::Eval(_) => Err(wrong_kind("a session of row functions makes no model calls")),
+            _ => Err(wrong_kind("only a session of model calls makes any")),
+        }
+    }
+
+    pub(crate) fn counters(&self) -> Result<Vec<i64>> {
+        match self {
+            Session::Complete(session) => Ok(session.counters()),
+            Session::Journal(session) => Ok(session.dropped().into()),
+            _ => Err(wrong_kind("a session of row functions counts nothing")),
         }
     }
 }

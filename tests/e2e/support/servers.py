@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,43 @@ class LLMock:
 
     def verdict(self) -> dict[str, Any]:
         return http("GET", f"{self.root}/_llmock/verdict")
+
+
+class Moto:
+    """A running moto: the S3 API over buckets in its memory."""
+
+    def __init__(self, python: Path, folder: Path) -> None:
+        port = free_port()
+        self.root = f"http://127.0.0.1:{port}"
+        self._program = Program(
+            [python.parent / "moto_server", "-H", "127.0.0.1", "-p", str(port)], folder=folder, name="moto"
+        )
+        self._program.line(rf"Running on {self.root}", within=60)
+        self._request("PUT", "/evals")
+
+    def stop(self) -> None:
+        self._program.stop()
+
+    def _request(self, method: str, path: str) -> bytes:
+        # Any signature will do.
+        signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"}
+        with urllib.request.urlopen(urllib.request.Request(self.root + path, method=method, headers=signed)) as answer:
+            return answer.read()
+
+    def keys(self, prefix: str) -> list[str]:
+        """The objects of the bucket."""
+        return re.findall(r"<Key>([^<]+)</Key>", self._request("GET", f"/evals?list-type=2&prefix={prefix}").decode())
+
+    def settings(self) -> dict[str, str]:
+        """How Spark reaches it: s3a://evals/..."""
+        return {
+            "spark.hadoop.fs.s3a.endpoint": self.root,
+            "spark.hadoop.fs.s3a.endpoint.region": "us-east-1",
+            "spark.hadoop.fs.s3a.path.style.access": "true",
+            "spark.hadoop.fs.s3a.connection.ssl.enabled": "false",
+            "spark.hadoop.fs.s3a.access.key": "test",
+            "spark.hadoop.fs.s3a.secret.key": "test",
+        }
 
 
 class WireMock:

@@ -61,7 +61,7 @@ class Installation:
         master: str = "local[2]",
         conf: Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
-        jar: Path | None = None,
+        jar: Path | str | None = None,
         stdin: bool = False,
     ) -> Program:
         """Starts a program of `bin`, with its settings in a file, where a key does not stand on the command line."""

@@ -230,6 +230,11 @@ impl Claims {
         }
     }
 
+    /// Forgets every result: who wants a key from now on calls anew.
+    pub fn forget(&mut self) {
+        self.entries.retain(|_, entry| matches!(entry, Entry::Held { .. }));
+    }
+
     /// How many keys are finished, and how many are held.
     pub fn counts(&self) -> (usize, usize) {
         let held = self.entries.values().filter(|entry| matches!(entry, Entry::Held { .. })).count();

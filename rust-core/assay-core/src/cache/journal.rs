@@ -80,6 +80,8 @@ pub struct Outcome {
     pub run: String,
     /// The part of the run whose row was to pay for it: when that part is done again, the same row pays again.
     pub owner: String,
+    /// When it ended, in microseconds since the epoch.
+    pub finished_at: i64,
     /// The result.
     pub completion: Completion,
 }
@@ -100,17 +102,8 @@ pub struct Entry {
 pub fn append(key: &str, request: &str, outcome: &Outcome, out: &mut Vec<u8>) -> Result<usize> {
     let begin = out.len();
     let key = key_bytes(key).ok_or_else(|| Error::internal("a journal takes keys of 64 hexadecimal digits"))?;
-    // As JSON an embedding would be three times as long.
     let embedding = outcome.completion.embedding.as_deref();
-    let json = match embedding {
-        None => serde_json::to_vec(outcome),
-        Some(_) => {
-            let mut without = outcome.clone();
-            without.completion.embedding = None;
-            serde_json::to_vec(&without)
-        }
-    };
-    let json = json.map_err(|e| Error::internal(format!("an entry of a journal: {e}")))?;
+    let json = serde_json::to_vec(outcome).map_err(|e| Error::internal(format!("an entry of a journal: {e}")))?;
     frame(out, |content| {
         content.extend_from_slice(&key);
         content.extend_from_slice(&(request.len() as u32).to_le_bytes());
@@ -208,7 +201,7 @@ pub struct Dropped {
 /// use assay_core::cache::journal::{Header, Outcome, Scanner, append};
 /// use assay_core::completion::{Completion, Status};
 /// let completion = Completion::uncalled("gpt", Status::Refused);
-/// let outcome = Outcome { run: "1".into(), owner: "7:0".into(), completion };
+/// let outcome = Outcome { run: "1".into(), owner: "7:0".into(), finished_at: 0, completion };
 /// let mut file = Header::new("app-1", "0", 0).frame().unwrap();
 /// append(&"ab".repeat(32), "{}", &outcome, &mut file).unwrap();
 /// append(&"cd".repeat(32), "{}", &outcome, &mut file).unwrap();

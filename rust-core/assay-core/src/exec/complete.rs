@@ -11,9 +11,10 @@ use arrow::datatypes::Schema;
 
 use super::completion_schema::{result_batch, result_schema};
 use super::ipc::{read_batch, write_batch};
-use super::requests::RequestPlan;
+use super::known::Known;
+use super::requests::{RequestPlan, RequestRows};
 use crate::cache::store::{NoStore, Store};
-use crate::completion::Completion;
+use crate::completion::{CallError, Completion, Status};
 use crate::error::{Error, ErrorKind, Result};
 
 use crate::inference::journal::Journal;
@@ -48,12 +49,16 @@ pub struct CompleteSession {
     calls: Vec<Arc<Call>>,
     schema: Arc<Schema>,
     next_id: Mutex<i64>,
+    /// What the cache has for the rows; where it is there, whether nothing else counts.
+    known: Option<(Mutex<Known>, bool)>,
     shared: Arc<Shared>,
 }
 
 struct Call {
     plan: RequestPlan,
-    pipeline: Pipeline<Provider>,
+    policy: Policy,
+    /// What makes the calls; nothing where none are made, so that a replay needs no key.
+    pipeline: Option<Pipeline<Provider>>,
     guard: Option<usize>,
 }
 
@@ -109,8 +114,7 @@ impl CompleteSession {
         }
         hub.run(&engine);
         let calls = spec.calls.iter().enumerate().map(|(i, call)| {
-            let call =
-                Call::open(call, spec.columns, &engine, &store, &hub).map_err(|e| e.context(format!("call {i}")))?;
+            let call = Call::open(call, spec, &engine, &store, &hub).map_err(|e| e.context(format!("call {i}")))?;
             Ok(Arc::new(call))
         });
         let calls = calls.collect::<Result<Vec<_>>>()?;
@@ -120,8 +124,19 @@ impl CompleteSession {
             schema: Arc::new(result_schema(spec.calls.iter().map(|call| call.kind))),
             calls,
             next_id: Mutex::new(0),
+            known: spec.known.as_ref().map(|known| (Mutex::new(Known::new(&known.folder)), known.replay)),
             shared: Arc::new(shared),
         })
+    }
+
+    /// Takes answers that the cache has, before the rows that ask for them: a batch of
+    /// [`ANSWER_COLUMNS`](super::stored::ANSWER_COLUMNS) as an Arrow IPC stream. Gives the number of its rows. Errors:
+    /// [`ErrorKind::CacheTable`] for what is no stored answer.
+    pub fn known(&self, ipc: &[u8]) -> Result<usize> {
+        let Some((known, _)) = &self.known else {
+            return Err(Error::new(ErrorKind::InvalidSpec, "the session takes no stored answers"));
+        };
+        known.lock().unwrap_or_else(PoisonError::into_inner).add(ipc)
     }
 
     /// Takes a batch, as an Arrow IPC stream, and begins its calls. Gives the number of its rows.
@@ -138,8 +153,12 @@ impl CompleteSession {
         }
         let mut calls = Vec::with_capacity(self.calls.len());
         for call in &self.calls {
-            calls.push((call, call.plan.rows(batch.columns())?, call.guard(batch.columns())?));
+            calls.push((call, call.plan.rows(batch.columns())?, guard_of(call.guard, batch.columns())?));
         }
+        let known = self.known.as_ref().map(|(known, replay)| {
+            let known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            (known, *replay)
+        });
         // Held to the end, so that the rows of one batch have consecutive ids.
         let mut next_id = self.next_id.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.lock().in_flight += batch.num_rows();
@@ -154,8 +173,14 @@ impl CompleteSession {
             });
             *next_id += 1;
             for (slot, (call, rows, guard)) in calls.iter().enumerate() {
-                if guard.is_some_and(|guard| !(guard.is_valid(index) && guard.value(index))) {
+                if guard.is_some_and(|guard| !guard.is_called(index)) {
                     row.end(slot, None);
+                    continue;
+                }
+                if let Some((known, replay)) = &known
+                    && let Some(completion) = call.known(known, *replay, rows, index)?
+                {
+                    row.end(slot, Some(completion));
                     continue;
                 }
                 match rows.prepare(index) {
@@ -171,7 +196,11 @@ impl CompleteSession {
     fn begin(&self, call: Arc<Call>, request: Prepared, row: Arc<Row>, slot: usize) {
         let task = Task::new(&self.shared);
         self.shared.engine.spawn(async move {
-            match call.pipeline.complete(&request, &row.shared.counters).await {
+            let result = match &call.pipeline {
+                Some(pipeline) => pipeline.complete(&request, &row.shared.counters).await,
+                None => Ok(replay_miss(&call.policy.model, request.key)),
+            };
+            match result {
                 Ok(completion) => row.end(slot, Some(completion)),
                 Err(error) => row.shared.fail(error),
             }
@@ -266,35 +295,80 @@ impl Drop for CompleteSession {
 }
 
 impl Call {
-    fn open(call: &CallSpec, columns: usize, engine: &Engine, store: &Arc<dyn Store>, hub: &Arc<Hub>) -> Result<Self> {
+    fn open(
+        call: &CallSpec,
+        spec: &CompleteSpec,
+        engine: &Engine,
+        store: &Arc<dyn Store>,
+        hub: &Arc<Hub>,
+    ) -> Result<Self> {
+        let replay = spec.known.as_ref().is_some_and(|known| known.replay);
         let plan = RequestPlan::new(&call.model, call.kind, &call.prompt, &call.options, &call.per_row)?;
         // Where every row is to call for itself, none may find what another has bought.
         let store = if plan.model().deduplicate { Arc::clone(store) } else { Arc::new(NoStore) };
         let plan = plan.keeping_canonical(store.keeps_requests());
-        if let Some(column) = plan.columns().chain(call.guard).find(|column| *column >= columns) {
+        if let Some(column) = plan.columns().chain(call.guard).find(|column| *column >= spec.columns) {
             return Err(Error::new(
                 ErrorKind::InvalidSpec,
-                format!("it reads column {column} of batches that have {columns}"),
+                format!("it reads column {column} of batches that have {}", spec.columns),
             ));
         }
         let model = plan.model();
-        let pipeline = Pipeline {
-            backend: Provider::open(model, call.kind, engine.clients())?,
-            policy: Policy::from(model),
-            admission: Admission::shared(model, hub),
-            store,
-            flights: model.deduplicate.then(|| Flights::shared(&call.model)),
-            estimator: Tokens::shared(model),
+        let policy = Policy::from(model);
+        let pipeline = if replay {
+            None
+        } else {
+            Some(Pipeline {
+                backend: Provider::open(model, call.kind, engine.clients())?,
+                policy: policy.clone(),
+                admission: Admission::shared(model, hub),
+                store,
+                flights: model.deduplicate.then(|| Flights::shared(&call.model)),
+                estimator: Tokens::shared(model),
+            })
         };
-        Ok(Call { plan, pipeline, guard: call.guard })
+        Ok(Call { plan, policy, pipeline, guard: call.guard })
     }
 
-    fn guard<'a>(&self, columns: &'a [arrow::array::ArrayRef]) -> Result<Option<&'a BooleanArray>> {
-        let Some(column) = self.guard.and_then(|index| columns.get(index)) else { return Ok(None) };
-        column.as_boolean_opt().map(Some).ok_or_else(|| {
-            Error::new(ErrorKind::UnsupportedType, format!("a guard is BOOLEAN, not {}", column.data_type()))
+    /// What the cache says of a row; `None` where the row is to call.
+    fn known(&self, known: &Known, replay: bool, rows: &RequestRows<'_>, index: usize) -> Result<Option<Completion>> {
+        if !replay && (known.is_empty() || !self.plan.model().deduplicate) {
+            return Ok(None);
+        }
+        // What is no request ends as it always does.
+        let Ok(key) = rows.key(index) else { return Ok(None) };
+        Ok(match known.get(&key, replay)? {
+            Some(completion) => Some(self.policy.hit(completion)),
+            None => replay.then(|| replay_miss(&self.policy.model, key)),
         })
     }
+}
+
+fn replay_miss(model: &str, key: String) -> Completion {
+    let error = CallError {
+        condition: Status::ReplayMiss.condition().to_string(),
+        message: "the cache has no answer to this request, and a replay calls nothing".to_string(),
+        retryable: false,
+        http_status: None,
+    };
+    Completion { error: Some(error), request_key: Some(key), ..Completion::uncalled(model, Status::ReplayMiss) }
+}
+
+/// The column that says for which rows a call is made.
+#[derive(Clone, Copy)]
+pub(super) struct Guard<'a>(&'a BooleanArray);
+
+impl Guard<'_> {
+    pub(super) fn is_called(self, row: usize) -> bool {
+        self.0.is_valid(row) && self.0.value(row)
+    }
+}
+
+pub(super) fn guard_of(guard: Option<usize>, columns: &[arrow::array::ArrayRef]) -> Result<Option<Guard<'_>>> {
+    let Some(column) = guard.and_then(|index| columns.get(index)) else { return Ok(None) };
+    column.as_boolean_opt().map(|flags| Some(Guard(flags))).ok_or_else(|| {
+        Error::new(ErrorKind::UnsupportedType, format!("a guard is BOOLEAN, not {}", column.data_type()))
+    })
 }
 
 impl Shared {

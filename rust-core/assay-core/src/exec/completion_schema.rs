@@ -13,15 +13,15 @@ use crate::completion::{CallError, Completion};
 use crate::error::{Error, Result};
 use crate::spec::CallKind;
 
-fn fields(types: &[(&str, DataType)]) -> Fields {
+pub(super) fn fields(types: &[(&str, DataType)]) -> Fields {
     types.iter().map(|(name, data_type)| Field::new(*name, data_type.clone(), true)).collect()
 }
 
-fn logprob_item() -> Field {
+pub(super) fn logprob_item() -> Field {
     Field::new("element", DataType::Float64, true)
 }
 
-static ERROR: LazyLock<Fields> = LazyLock::new(|| {
+pub(super) static ERROR: LazyLock<Fields> = LazyLock::new(|| {
     fields(&[
         ("condition", DataType::Utf8),
         ("message", DataType::Utf8),
@@ -61,7 +61,7 @@ static COMPLETION: LazyLock<Fields> = LazyLock::new(|| {
     ])
 });
 
-fn vector_item() -> Field {
+pub(super) fn vector_item() -> Field {
     Field::new("element", DataType::Float32, true)
 }
 
@@ -172,7 +172,11 @@ pub fn completions(rows: &[Option<Completion>]) -> Result<StructArray> {
     structs(COMPLETION.clone(), columns, rows.iter().map(Option::is_some))
 }
 
-fn structs(fields: Fields, columns: Vec<ArrayRef>, valid: impl ExactSizeIterator<Item = bool>) -> Result<StructArray> {
+pub(super) fn structs(
+    fields: Fields,
+    columns: Vec<ArrayRef>,
+    valid: impl ExactSizeIterator<Item = bool>,
+) -> Result<StructArray> {
     let mut nulls = NullBufferBuilder::new(valid.len());
     valid.for_each(|valid| nulls.append(valid));
     StructArray::try_new(fields, columns, nulls.finish())
@@ -183,7 +187,7 @@ fn error_of(row: &Option<Completion>) -> Option<&CallError> {
     row.as_ref().and_then(|c| c.error.as_ref())
 }
 
-fn errors(rows: &[Option<Completion>]) -> Result<ArrayRef> {
+pub(super) fn errors(rows: &[Option<Completion>]) -> Result<ArrayRef> {
     let columns: Vec<ArrayRef> = vec![
         texts(rows, |c| c.error.as_ref().map(|e| e.condition.as_str())),
         texts(rows, |c| c.error.as_ref().map(|e| e.message.as_str())),
@@ -193,7 +197,7 @@ fn errors(rows: &[Option<Completion>]) -> Result<ArrayRef> {
     Ok(Arc::new(structs(ERROR.clone(), columns, rows.iter().map(|row| error_of(row).is_some()))?))
 }
 
-fn texts<'a>(rows: &'a [Option<Completion>], get: impl Fn(&'a Completion) -> Option<&'a str>) -> ArrayRef {
+pub(super) fn texts<'a>(rows: &'a [Option<Completion>], get: impl Fn(&'a Completion) -> Option<&'a str>) -> ArrayRef {
     let bytes = rows.iter().flatten().filter_map(&get).map(str::len).sum();
     let mut texts = StringBuilder::with_capacity(rows.len(), bytes);
     for row in rows {
@@ -202,11 +206,11 @@ fn texts<'a>(rows: &'a [Option<Completion>], get: impl Fn(&'a Completion) -> Opt
     Arc::new(texts.finish())
 }
 
-fn longs(rows: &[Option<Completion>], get: impl Fn(&Completion) -> Option<i64>) -> ArrayRef {
+pub(super) fn longs(rows: &[Option<Completion>], get: impl Fn(&Completion) -> Option<i64>) -> ArrayRef {
     Arc::new(rows.iter().map(|row| row.as_ref().and_then(&get)).collect::<Int64Array>())
 }
 
-fn doubles(rows: &[Option<Completion>], get: impl Fn(&Completion) -> Option<f64>) -> ArrayRef {
+pub(super) fn doubles(rows: &[Option<Completion>], get: impl Fn(&Completion) -> Option<f64>) -> ArrayRef {
     Arc::new(rows.iter().map(|row| row.as_ref().and_then(&get)).collect::<Float64Array>())
 }
 
@@ -214,7 +218,7 @@ fn flags(rows: &[Option<Completion>], get: impl Fn(&Completion) -> Option<bool>)
     Arc::new(rows.iter().map(|row| row.as_ref().and_then(&get)).collect::<BooleanArray>())
 }
 
-fn logprobs(rows: &[Option<Completion>]) -> ArrayRef {
+pub(super) fn logprobs(rows: &[Option<Completion>]) -> ArrayRef {
     let mut lists = ListBuilder::new(Float64Builder::new()).with_field(logprob_item());
     for row in rows {
         match row.as_ref().and_then(|c| c.logprobs.as_ref()) {
@@ -228,7 +232,7 @@ fn logprobs(rows: &[Option<Completion>]) -> ArrayRef {
     Arc::new(lists.finish())
 }
 
-fn vectors(rows: &[Option<Completion>]) -> ArrayRef {
+pub(super) fn vectors(rows: &[Option<Completion>]) -> ArrayRef {
     let mut lists = ListBuilder::new(Float32Builder::new()).with_field(vector_item());
     for row in rows {
         match row.as_ref().and_then(|c| c.embedding.as_ref()) {

@@ -2,22 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::cast::AsArray;
-use arrow::array::{Array, ArrayRef, Float64Builder, StringArray, StringBuilder};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::{Array, ArrayRef, Float64Builder, Int64Array, StringArray, StringBuilder, StructArray};
+use arrow::datatypes::{DataType, Field, Fields, Schema};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind, Result, hint};
 use crate::exec::columns::{References, Texts};
+use crate::exec::completion_schema::fields;
 use crate::exec::ipc::{read_batch, write_batch};
 use crate::exec::requests::RequestPlan;
 use crate::exec::values::StructRows;
+use crate::inference::{Estimator, Tokens};
 use crate::metrics::{self, Metric, MetricInfo};
 use crate::options::{FunctionInfo, Options, check_per_row, resolve};
-use crate::provider::{FUNCTION as COMPLETE, check_model};
+use crate::provider::{FUNCTION as COMPLETE, Prepared, check_model};
 use crate::spec::{CallKind, EvalSpec, FunctionSpec, ModelConf, PromptSpec};
 use crate::template::Template;
 
@@ -30,9 +32,12 @@ pub const REQUEST: FunctionInfo = FunctionInfo { name: "llm_request", options: C
 /// `llm_request_key(model, prompt [, options])`: the key of the request.
 pub const REQUEST_KEY: FunctionInfo = FunctionInfo { name: "llm_request_key", options: COMPLETE.options };
 
+/// `llm_estimate(model, prompt [, options])`: the key of the request and what it will use, without sending it.
+pub const ESTIMATE: FunctionInfo = FunctionInfo { name: "llm_estimate", options: COMPLETE.options };
+
 /// Every row function that [`EvalSession`] evaluates.
 pub fn functions() -> impl Iterator<Item = &'static FunctionInfo> {
-    [&PROMPT, &REQUEST, &REQUEST_KEY].into_iter().chain(metrics::FUNCTIONS)
+    [&PROMPT, &REQUEST, &REQUEST_KEY, &ESTIMATE].into_iter().chain(metrics::FUNCTIONS)
 }
 
 /// Checks one call of a row function as far as that is possible before there are rows.
@@ -167,7 +172,7 @@ impl Step {
                 let mut metric = (info.create)(options);
                 Ok(scores(metric.as_mut(), &predictions, &references, rows))
             }
-            (Kernel::Request { plan, key }, &[_]) => requests(plan, *key, columns, rows),
+            (Kernel::Request { plan, about }, &[_]) => requests(plan, *about, columns, rows),
             _ => Err(Error::internal(format!("{} was opened with {} arguments", self.name, self.args.len()))),
         }
     }
@@ -184,7 +189,27 @@ impl Step {
 enum Kernel {
     Metric { info: &'static MetricInfo, options: Options },
     Prompt(Box<Template>),
-    Request { plan: Box<RequestPlan>, key: bool },
+    Request { plan: Box<RequestPlan>, about: About },
+}
+
+/// What is asked about a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    Text,
+    Key,
+    Estimate,
+}
+
+impl About {
+    const ALL: [About; 3] = [About::Text, About::Key, About::Estimate];
+
+    fn function(self) -> &'static FunctionInfo {
+        match self {
+            About::Text => &REQUEST,
+            About::Key => &REQUEST_KEY,
+            About::Estimate => &ESTIMATE,
+        }
+    }
 }
 
 impl fmt::Debug for Kernel {
@@ -195,18 +220,17 @@ impl fmt::Debug for Kernel {
 
 impl Kernel {
     fn of_spec(spec: &FunctionSpec) -> Result<Kernel> {
-        let key = spec.name == REQUEST_KEY.name;
-        if !key && spec.name != REQUEST.name {
+        let Some(about) = About::ALL.into_iter().find(|about| about.function().name == spec.name) else {
             let per_row = spec.per_row.keys().map(String::as_str);
             return Kernel::new(&spec.name, &spec.options, per_row, spec.constant.as_deref());
-        }
+        };
         let (Some(model), &[prompt]) = (&spec.model, spec.args.as_slice()) else {
             let message = format!("{} needs a model and a prompt", spec.name);
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         };
         let plan =
             RequestPlan::new(model, CallKind::Complete, &PromptSpec::Column(prompt), &spec.options, &spec.per_row)?;
-        Ok(Kernel::Request { plan: Box::new(plan), key })
+        Ok(Kernel::Request { plan: Box::new(plan), about })
     }
 
     fn new<'a>(
@@ -242,8 +266,7 @@ impl Kernel {
         match self {
             Kernel::Metric { info, .. } => info.function.name,
             Kernel::Prompt(_) => PROMPT.name,
-            Kernel::Request { key: false, .. } => REQUEST.name,
-            Kernel::Request { key: true, .. } => REQUEST_KEY.name,
+            Kernel::Request { about, .. } => about.function().name,
         }
     }
 
@@ -285,12 +308,42 @@ fn prompts(template: &Template, column: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(results.finish()))
 }
 
-/// The canonical text or the key of each row's request; NULL where the row makes none.
-fn requests(plan: &RequestPlan, key: bool, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+/// What is asked about each row's request; NULL where the row makes none.
+fn requests(plan: &RequestPlan, about: About, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
     let requests = plan.rows(columns)?;
-    let results = (0..rows).map(|row| if key { requests.key(row) } else { requests.canonical(row) }.ok());
-    Ok(Arc::new(results.collect::<StringArray>()))
+    Ok(match about {
+        About::Text => Arc::new((0..rows).map(|row| requests.canonical(row).ok()).collect::<StringArray>()),
+        About::Key => Arc::new((0..rows).map(|row| requests.key(row).ok()).collect::<StringArray>()),
+        About::Estimate => {
+            let estimator = Tokens::shared(plan.model());
+            let made: Vec<Option<Prepared>> = (0..rows).map(|row| requests.prepare(row).ok()).collect();
+            let longs = |get: &dyn Fn(&Prepared) -> Option<u64>| -> ArrayRef {
+                let values = made.iter().map(|request| request.as_ref().and_then(get).map(|n| n as i64));
+                Arc::new(values.collect::<Int64Array>())
+            };
+            let keys: ArrayRef =
+                Arc::new(made.iter().map(|request| request.as_ref().map(|r| r.key.as_str())).collect::<StringArray>());
+            let columns = vec![
+                keys,
+                longs(&|request| Some(estimator.input(request).tokens)),
+                longs(&|request| request.max_tokens),
+            ];
+            let valid: Vec<bool> = made.iter().map(Option::is_some).collect();
+            let array = StructArray::try_new(ESTIMATE_FIELDS.clone(), columns, Some(valid.into()))
+                .map_err(|e| Error::internal(format!("estimates do not fit their schema: {e}")))?;
+            Arc::new(array)
+        }
+    })
 }
+
+/// What `llm_estimate` gives.
+static ESTIMATE_FIELDS: LazyLock<Fields> = LazyLock::new(|| {
+    fields(&[
+        ("request_key", DataType::Utf8),
+        ("input_tokens", DataType::Int64),
+        ("max_output_tokens", DataType::Int64),
+    ])
+});
 
 #[cfg(test)]
 mod tests;

@@ -10,16 +10,26 @@
 //! | `requests` | rows as requests to a model: prompts and per-row options |
 //! | `complete` | model calls: batches in, finished rows out as they finish |
 //! | `completion_schema` | the completion struct as a column |
+//! | `keys` | the request keys of rows |
+//! | `stored` | rows of a cache table: from the entries of a journal, and back to completions |
+//! | `journal_rows` | a file of a journal as such rows |
+//! | `known` | answers that a session is told before its rows |
 pub mod complete;
 pub mod completion_schema;
 pub mod eval;
 pub mod ipc;
+pub mod journal_rows;
+pub mod keys;
 pub mod requests;
+pub mod stored;
 pub mod values;
 
 mod chats;
 mod columns;
+mod known;
 
 pub use complete::CompleteSession;
 pub use eval::{EvalSession, check_function};
+pub use journal_rows::JournalSession;
+pub use keys::KeysSession;
 pub use requests::check_call;

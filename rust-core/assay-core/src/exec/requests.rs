@@ -76,9 +76,12 @@ impl NoRequest {
 /// Checks a call's model, key, options and template. For planning.
 ///
 /// `executor_env` names the environment variables that executors get; `fields` are those of the template's struct, and not
-/// looked at where the prompt is a column.
-pub fn check_call(call: &CallSpec, executor_env: &[String], fields: &[&str]) -> Result<()> {
-    check_model(&call.model, call.kind, executor_env)?;
+/// looked at where the prompt is a column. A `replay` calls nothing and needs no key.
+pub fn check_call(call: &CallSpec, executor_env: &[String], fields: &[&str], replay: bool) -> Result<()> {
+    match check_model(&call.model, call.kind, executor_env) {
+        Err(e) if replay && e.kind() == ErrorKind::MissingKey => {}
+        checked => checked?,
+    }
     let plan = RequestPlan::new(&call.model, call.kind, &call.prompt, &call.options, &call.per_row)?;
     match &plan.prompt {
         PromptPlan::Column(_) => Ok(()),

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
 
@@ -33,8 +33,9 @@ pub struct Journal {
 
 #[derive(Default)]
 struct Recent {
-    outcomes: HashMap<Key, Arc<Outcome>>,
-    order: VecDeque<(Key, usize)>,
+    /// With their sizes.
+    outcomes: HashMap<Key, (Arc<Outcome>, usize)>,
+    order: VecDeque<Key>,
     bytes: usize,
 }
 
@@ -77,15 +78,15 @@ pub struct Batch {
 impl Recent {
     fn insert(&mut self, key: Key, outcome: Arc<Outcome>) {
         let bytes = outcome.completion.size();
-        if self.outcomes.insert(key, outcome).is_none() {
-            self.order.push_back((key, bytes));
-            self.bytes += bytes;
+        self.bytes += bytes;
+        match self.outcomes.insert(key, (outcome, bytes)) {
+            Some((_, before)) => self.bytes -= before,
+            None => self.order.push_back(key),
         }
         while self.bytes > RECENT_BYTES
-            && let Some((oldest, bytes)) = self.order.pop_front()
+            && let Some(oldest) = self.order.pop_front()
         {
-            self.outcomes.remove(&oldest);
-            self.bytes -= bytes;
+            self.bytes -= self.outcomes.remove(&oldest).map_or(0, |(_, bytes)| bytes);
         }
     }
 }
@@ -167,6 +168,14 @@ impl Journal {
             claims.lost(executor);
         }
         self.advance(state);
+    }
+
+    /// Results of the past are not served any more.
+    pub fn forget(&self) {
+        let mut state = self.lock();
+        if let Some(claims) = &mut state.claims {
+            claims.forget();
+        }
     }
 
     // --- the claims thread
@@ -305,7 +314,7 @@ impl Journal {
     async fn entry(&self, key: Key, place: Place) -> Result<Arc<Outcome>> {
         let receiver = {
             let mut state = self.lock();
-            if let Some(outcome) = state.recent.outcomes.get(&key) {
+            if let Some((outcome, _)) = state.recent.outcomes.get(&key) {
                 return Ok(Arc::clone(outcome));
             }
             state.next_fetch += 1;
@@ -419,7 +428,12 @@ impl Store for JournalStore {
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let id = key_of(key)?;
-            let outcome = Outcome { run: self.run.clone(), owner: self.owner.clone(), completion: completion.clone() };
+            let outcome = Outcome {
+                run: self.run.clone(),
+                owner: self.owner.clone(),
+                finished_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as i64),
+                completion: completion.clone(),
+            };
             let mut frame = Vec::new();
             let length = append(key, request, &outcome, &mut frame)?;
             let (sender, receiver) = oneshot::channel();

@@ -47,6 +47,22 @@ pub struct Policy {
     pub context_window: Option<u64>,
 }
 
+impl Policy {
+    /// What a row gets whose answer was stored by another query.
+    pub fn hit(&self, stored: Completion) -> Completion {
+        Completion {
+            cost_avoided_usd: self.price.cost(&stored.usage),
+            model: self.model.clone(),
+            cost_usd: Some(0.0),
+            wait_ms: Some(0.0),
+            attempts: 0,
+            cache_hit: true,
+            deduplicated: false,
+            ..stored
+        }
+    }
+}
+
 impl From<&Model> for Policy {
     fn from(model: &Model) -> Self {
         Policy {
@@ -109,7 +125,7 @@ impl<B: Backend> Pipeline<B> {
         let claim = match self.store.lookup(&request.key).await? {
             Found::Hit { completion, pays: true, .. } => return Ok(*completion),
             Found::Hit { completion, is_own_run: true, .. } => return Ok(self.shared(&completion, Duration::ZERO)),
-            Found::Hit { completion, .. } => return Ok(self.hit(*completion)),
+            Found::Hit { completion, .. } => return Ok(self.policy.hit(*completion)),
             Found::Miss(claim) => claim,
         };
         let mut completion = match self.over_window(request) {
@@ -163,19 +179,6 @@ impl<B: Backend> Pipeline<B> {
 
     fn nothing_spent(&self) -> Spent {
         Spent { cost_usd: self.policy.price.is_known().then_some(0.0), ..Spent::default() }
-    }
-
-    fn hit(&self, stored: Completion) -> Completion {
-        Completion {
-            cost_avoided_usd: self.policy.price.cost(&stored.usage),
-            model: self.policy.model.clone(),
-            cost_usd: Some(0.0),
-            wait_ms: Some(0.0),
-            attempts: 0,
-            cache_hit: true,
-            deduplicated: false,
-            ..stored
-        }
     }
 
     async fn call(&self, request: &Prepared, counters: &Counters) -> Completion {

@@ -164,7 +164,7 @@ pub fn options(value: Value) -> Map<String, Value> {
 }
 
 pub fn spec(columns: usize, calls: Vec<CallSpec>) -> CompleteSpec {
-    CompleteSpec { version: SPEC_VERSION, columns, calls, quota: None, journal: None }
+    CompleteSpec { version: SPEC_VERSION, columns, calls, quota: None, journal: None, known: None }
 }
 
 pub fn open(columns: usize, calls: Vec<CallSpec>) -> CompleteSession {

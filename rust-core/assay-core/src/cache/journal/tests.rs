@@ -40,7 +40,7 @@ fn completion() -> impl Strategy<Value = Completion> {
 }
 
 fn outcome(completion: Completion) -> Outcome {
-    Outcome { run: "run 1".into(), owner: "7:0".into(), completion }
+    Outcome { run: "run 1".into(), owner: "7:0".into(), finished_at: 7, completion }
 }
 
 fn an_entry() -> impl Strategy<Value = Entry> {

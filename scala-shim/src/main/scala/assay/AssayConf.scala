@@ -55,23 +55,57 @@ object AssayConf {
     "requests",
     "The most requests that this application may send, failed ones and retries included."
   )
+  val CacheFold: Setting = Setting(
+    "spark.assay.cache.fold",
+    "auto",
+    "",
+    "When answers go from journals into the table: auto, after each query that has written, or manual, by assay_cache_fold() alone. " +
+      "They are served either way."
+  )
   val CacheMode: Setting = Setting(
     "spark.assay.cache.mode",
-    "off",
+    "session",
     "",
-    "Which answers are kept and served again: off, or session: those of this application, so that a second action on a " +
-      "frame, an equal row on another executor and a task that is tried again call nothing."
+    "Which answers are kept and served again. off: none. session: those of this application, so that a second action on a " +
+      "frame, an equal row on another executor and a task that is tried again call nothing. With a table: read serves its " +
+      "answers too, write keeps answers in it, read_write does both, replay serves it alone and never calls."
+  )
+  val CacheTable: Setting = Setting(
+    "spark.assay.cache.table",
+    "",
+    "table",
+    "The Delta table of answers: a name, or a path, which has a slash in it. It is made where it is to be written and is not there."
+  )
+  val CacheTtl: Setting = Setting(
+    "spark.assay.cache.ttl",
+    "",
+    "duration",
+    "How old an answer of the table may be to be served, for instance 7d, 12h or 30m; empty means any age. A replay serves all."
+  )
+  val CacheBroadcastKeys: Setting = Setting(
+    "spark.assay.cache.broadcastKeys",
+    "100000",
+    "keys",
+    "Up to so many distinct requests of a query are collected and sent to where the table is read, so that only the answers to them " +
+      "move; with more, requests and table are both partitioned by key."
   )
   val CacheDir: Setting = Setting(
     "spark.assay.cache.dir",
     "",
     "path",
-    "The folder of journals, on any Hadoop file system that driver and executors share; empty means _assay in " +
-      "spark.sql.warehouse.dir. A session's journal is deleted when its application ends."
+    "The folder of journals, on any Hadoop file system that driver and executors share; empty means _assay in the folder of the " +
+      "table that is written, else in spark.sql.warehouse.dir. A session's journal is deleted when its application ends."
   )
   val NativePathSetting: Setting =
     Setting(NativePath, "", "path", "A native library to load instead of the one in the jar, on every host.")
 
+  val PrefixOrder: Setting = Setting(
+    "spark.assay.prefixOrder",
+    "false",
+    "",
+    "Whether each task asks in the order of its prompts, so that those which begin alike follow each other and the provider's own " +
+      "prompt cache serves them. A task then reads all its rows before it asks. A query's own order stands above this."
+  )
   val ShowProgress: Setting = Setting(
     "spark.assay.progress",
     "auto",
@@ -87,9 +121,14 @@ object AssayConf {
       BudgetRequests,
       BudgetTokens,
       BudgetUsd,
+      CacheBroadcastKeys,
       CacheDir,
+      CacheFold,
       CacheMode,
+      CacheTable,
+      CacheTtl,
       NativePathSetting,
+      PrefixOrder,
       ShowProgress,
       WindowFirstRows,
       WindowMaxBytes,
@@ -98,6 +137,14 @@ object AssayConf {
 
   /** The value of a setting that is a word in the current session. */
   def text(conf: SQLConf, setting: Setting): String = conf.getConfString(setting.key, setting.default).trim
+
+  /** The value of a setting that is true or false. */
+  def flag(conf: SQLConf, setting: Setting): Boolean = text(conf, setting).toLowerCase match {
+    case "true" => true
+    case "false" => false
+    case other =>
+      throw new AssayException("ASSAY_INVALID_OPTION", s"${setting.key} must be true or false, not '$other'")
+  }
 
   /** The value of a whole-number setting in the current session. */
   def long(conf: SQLConf, setting: Setting): Long = {

@@ -16,8 +16,13 @@ final class NativeBridge private[assay] () {
   /** Opens a session from a JSON spec and gives its handle. */
   @native def open(spec: Array[Byte]): Long
 
-  /** Evaluates one batch: an Arrow IPC stream in the first `length` bytes of a direct buffer; gives one back. */
+  /** Evaluates one batch: an Arrow IPC stream in the first `length` bytes of a direct buffer; gives one back. A session that
+    * reads a journal takes the bytes of its file instead.
+    */
   @native def eval(handle: Long, buffer: ByteBuffer, length: Int): Array[Byte]
+
+  /** Tells a session of model calls, before its rows, what a cache has for them, and gives the number of answers. */
+  @native def known(handle: Long, buffer: ByteBuffer, length: Int): Int
 
   /** Hands rows to a session of model calls and gives their number. */
   @native def push(handle: Long, buffer: ByteBuffer, length: Int): Int

@@ -123,7 +123,7 @@ class JournalSuite extends SparkSuite {
     try {
       val (condition, message) = conditionOf(rows("SELECT llm_complete('m', 'x')"))
       assert(condition == "ASSAY_INVALID_OPTION")
-      assert(message.contains("off or session"))
+      assert(message.contains("did you mean 'session'"))
     } finally spark.conf.set("spark.assay.cache.mode", "session")
   }
 }

@@ -20,6 +20,8 @@ abstract class SparkSuite extends AnyFunSuite with BeforeAndAfterAll {
       .master(master)
       .config("spark.ui.enabled", "false")
       .config("spark.sql.shuffle.partitions", "4")
+      // Suites count what each query calls by itself.
+      .config("spark.assay.cache.mode", "off")
       .config("spark.assay.model.m.provider", "mock")
       .config("spark.assay.model.m.model", "echo")
     settings.foreach { case (k, v) => builder.config(k, v) }

@@ -3,7 +3,7 @@ package org.apache.spark.sql.assay
 import _root_.assay.AssayConf
 import com.fasterxml.jackson.databind.JsonNode
 
-import org.apache.spark.{Partition, SparkEnv, TaskContext}
+import org.apache.spark.{OneToOneDependency, Partition, SparkEnv, TaskContext}
 import org.apache.spark.rdd.{DeterministicLevel, RDD}
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions._
@@ -17,19 +17,22 @@ import org.apache.spark.util.SerializableConfiguration
   *
   * @param readToEnd
   *   whether all rows are read, so that the window may be whole from the start
+  * @param byPrefix
+  *   whether the child is sorted by prompt, for the provider's sake and not for the query's
   */
 private[assay] case class CompletionExec(
     calls: Seq[PaidCall],
     guards: Seq[Expression],
     results: Seq[Attribute],
     child: SparkPlan,
-    readToEnd: Boolean = false
+    readToEnd: Boolean = false,
+    byPrefix: Boolean = false
 ) extends UnaryExecNode {
   override def nodeName: String = "Completion"
   override def output: Seq[Attribute] = child.output ++ results
   override def producedAttributes: AttributeSet = AttributeSet(results)
   override def outputPartitioning: Partitioning = child.outputPartitioning
-  override def outputOrdering: Seq[SortOrder] = child.outputOrdering
+  override def outputOrdering: Seq[SortOrder] = if (byPrefix) Nil else child.outputOrdering
 
   override lazy val metrics: Map[String, SQLMetric] =
     CompletionMetrics
@@ -37,6 +40,7 @@ private[assay] case class CompletionExec(
 
   override protected def doExecute(): RDD[InternalRow] = {
     SessionEnd.watch(sparkContext)
+    val cache = Cache.of(session, conf)
     Progress.watch(sparkContext, metrics, AssayConf.text(conf, AssayConf.ShowProgress))
     // One column for each input of each call, then one for each guard that is not simply true.
     val guarded = guards.indices.filter(i => guards(i) != Literal.TrueLiteral)
@@ -55,25 +59,33 @@ private[assay] case class CompletionExec(
       inputs = inputs,
       childOutput = child.output,
       results = results,
-      ordered = isOrdered(child),
+      ordered = isOrdered,
       windowRows = windowRows,
       windowBytes = AssayConf.long(conf, AssayConf.WindowMaxBytes),
       firstRows = if (readToEnd) windowRows else AssayConf.long(conf, AssayConf.WindowFirstRows),
       batchBytes = AssayConf.long(conf, AssayConf.BatchMaxBytes),
-      journal = JournalDriver.place(sparkContext, conf).map { place =>
+      journal = cache.journal.map { place =>
         TaskJournal(
           place.folder,
           sparkContext.broadcast(new SerializableConfiguration(place.conf)),
-          JournalDriver.run(sparkContext)
+          Cache.run(sparkContext)
         )
       },
+      replay = !cache.mode.calls,
+      repeatable = !cache.mode.calls || (cache.journal.isDefined && calls.forall(_.settings.model.deduplicates)),
       metrics = metrics
     )
-    new CompletionRDD(child.execute(), task)
+    val rows = child.execute()
+    val known = if (cache.mode.reads) CacheLookup.known(session, conf, cache, rows, task) else None
+    if (cache.mode.writes) cache.table.foreach(CacheFold.after(session, conf, _))
+    new CompletionRDD(rows, known, task)
   }
 
-  /** Whether the rows come in an order that the query asked for. A projection above a sort on a column that it drops
-    * declares no ordering any more, yet `SELECT answer ... ORDER BY id` still means one.
+  /** Whether the rows come in an order that the query asked for. */
+  def isOrdered: Boolean = !byPrefix && isOrdered(child)
+
+  /** A projection above a sort on a column that it drops declares no ordering any more, yet `SELECT answer ... ORDER BY id`
+    * still means one.
     */
   private def isOrdered(plan: SparkPlan): Boolean = plan.outputOrdering.nonEmpty || (plan match {
     case _: ProjectExec | _: FilterExec | _: BaseLimitExec | _: WholeStageCodegenExec | _: InputAdapter |
@@ -91,19 +103,41 @@ private[assay] case class CompletionExec(
   override protected def withNewChildInternal(newChild: SparkPlan): SparkPlan = copy(child = newChild)
 }
 
-/** Without a journal answers differ when a lost partition is made again, so Spark must not mix old and new ones. */
-private final class CompletionRDD(parent: RDD[InternalRow], task: CompletionTask) extends RDD[InternalRow](parent) {
-  override protected def getPartitions: Array[Partition] = firstParent[InternalRow].partitions
+/** The rows with their answers.
+  *
+  * Without a journal answers differ when a lost partition is made again, so Spark must not mix old and new ones.
+  *
+  * @param known
+  *   what the cache has for the rows, in the same partitions
+  */
+private final class CompletionRDD(
+    @transient rows: RDD[InternalRow],
+    @transient known: Option[RDD[InternalRow]],
+    task: CompletionTask
+) extends RDD[InternalRow](rows.sparkContext, (rows +: known.toSeq).map(new OneToOneDependency(_))) {
+  override protected def getPartitions: Array[Partition] =
+    rows.partitions.map(p => new CompletionPartition(p.index, p, known.map(_.partitions(p.index))))
 
-  override def compute(split: Partition, context: TaskContext): Iterator[InternalRow] =
+  override protected def getPreferredLocations(split: Partition): Seq[String] =
+    firstParent[InternalRow].preferredLocations(split.asInstanceOf[CompletionPartition].rows)
+
+  override def compute(split: Partition, context: TaskContext): Iterator[InternalRow] = {
+    val partition = split.asInstanceOf[CompletionPartition]
+    val answers = partition.known.fold(Iterator.empty[InternalRow])(parent[InternalRow](1).iterator(_, context))
     task.run(
-      firstParent[InternalRow].iterator(split, context),
+      firstParent[InternalRow].iterator(partition.rows, context),
+      answers,
       context,
       split.index,
       s"$id:${split.index}",
       SparkEnv.get
     )
+  }
 
+  // What is known comes in any order and changes nothing.
   override protected def getOutputDeterministicLevel: DeterministicLevel.Value =
-    if (task.journal.isEmpty) DeterministicLevel.INDETERMINATE else super.getOutputDeterministicLevel
+    if (task.repeatable) firstParent[InternalRow].outputDeterministicLevel else DeterministicLevel.INDETERMINATE
 }
+
+private final class CompletionPartition(override val index: Int, val rows: Partition, val known: Option[Partition])
+    extends Partition

@@ -25,6 +25,10 @@ import org.apache.spark.util.SerializableConfiguration
   *   rows handed over and not yet back
   * @param firstRows
   *   the window at first; each finished row lets one more in
+  * @param replay
+  *   whether nothing is called
+  * @param repeatable
+  *   whether a row that is done again has the same answer
   */
 private[assay] final case class CompletionTask(
     spec: Array[Byte],
@@ -37,12 +41,15 @@ private[assay] final case class CompletionTask(
     firstRows: Long,
     batchBytes: Long,
     journal: Option[TaskJournal],
+    replay: Boolean,
+    repeatable: Boolean,
     metrics: Map[String, SQLMetric]
 ) {
   override def toString: String = "CompletionTask"
 
   def run(
       rows: Iterator[InternalRow],
+      known: Iterator[InternalRow],
       context: TaskContext,
       partition: Int,
       owner: String,
@@ -51,20 +58,30 @@ private[assay] final case class CompletionTask(
     if (rows.hasNext) {
       LeaseThread.ensure(env)
       journal.foreach(own => JournalThreads.ensure(JournalPlace(own.folder, own.conf.value.value), env))
-      new CompletionIterator(this, rows, context, partition, owner, env)
+      new CompletionIterator(this, rows, known, context, partition, owner, env)
     } else Iterator.empty
 
-  /** The spec of a session whose rows are `owner`'s. */
-  def sessionSpec(owner: String, env: SparkEnv): Array[Byte] = journal.fold(spec) { own =>
-    val node = JsonValues.emptyObject
-      .put("folder", own.folder)
-      .put("executor", env.executorId)
-      .put("run", own.run)
-      .put("owner", owner)
-    val whole = JsonValues.mapper.readTree(spec).asInstanceOf[ObjectNode]
-    whole.set[ObjectNode]("journal", node)
-    JsonValues.bytes(whole)
-  }
+  /** The spec of a session whose rows are `owner`'s.
+    *
+    * @param folder
+    *   where it may put known answers for which there is no room in memory; None where there are none
+    */
+  def sessionSpec(owner: String, folder: Option[String], env: SparkEnv): Array[Byte] =
+    if (journal.isEmpty && folder.isEmpty && !replay) spec
+    else {
+      val whole = JsonValues.mapper.readTree(spec).asInstanceOf[ObjectNode]
+      journal.foreach { own =>
+        whole
+          .putObject("journal")
+          .put("folder", own.folder)
+          .put("executor", env.executorId)
+          .put("run", own.run)
+          .put("owner", owner)
+      }
+      if (replay || folder.isDefined)
+        whole.putObject("known").put("folder", folder.getOrElse("")).put("replay", replay)
+      JsonValues.bytes(whole)
+    }
 }
 
 /** The journal of a task's results.
@@ -80,13 +97,14 @@ private[assay] final case class TaskJournal(folder: String, conf: Broadcast[Seri
 private final class CompletionIterator(
     task: CompletionTask,
     rows: Iterator[InternalRow],
+    known: Iterator[InternalRow],
     context: TaskContext,
     partition: Int,
     owner: String,
     env: SparkEnv
 ) extends Iterator[InternalRow] {
   private val bridge = NativeLibrary.bridge
-  private val session = bridge.open(task.sessionSpec(owner, env))
+  private val session = bridge.open(task.sessionSpec(owner, if (known.hasNext) Some(folder) else None, env))
   private val writer = new BatchWriter(task.inputs.map(_.dataType))
   private val inputs = new NativeInputs(task.inputs, task.childOutput, partition)
   private val keep = UnsafeProjection.create(task.childOutput, task.childOutput)
@@ -114,6 +132,22 @@ private final class CompletionIterator(
   private val reported = new Array[Long](Engine.counters.length)
 
   context.addTaskCompletionListener[Unit](_ => close())
+  tellKnown()
+
+  private def folder: String = env.blockManager.diskBlockManager.localDirs.head.getPath
+
+  /** Tells native code what the cache has for the rows. */
+  private def tellKnown(): Unit = if (known.hasNext) {
+    val answers = new BatchWriter(CacheSchema.answers.map(_.dataType))
+    try
+      while (known.hasNext) {
+        context.killTaskIfInterrupted()
+        while (known.hasNext && answers.rows < CompletionIterator.PollRows && answers.textBytes < task.batchBytes)
+          answers.write(known.next())
+        answers.flush(bridge.known(session, _, _))
+      }
+    finally answers.close()
+  }
 
   override def hasNext: Boolean = {
     while (!available) {

@@ -59,7 +59,8 @@ private[assay] object FunctionTable {
     "llm_token_f1" -> RowFunction.metric,
     "llm_contains" -> RowFunction.metric,
     "llm_request" -> RowFunction.request,
-    "llm_request_key" -> RowFunction.request
+    "llm_request_key" -> RowFunction.request,
+    "llm_estimate" -> RowFunction.estimate
   )
 
   def rowFunction(name: String): RowFunction = rowFunctions(name)
@@ -169,6 +170,14 @@ private[assay] object FunctionTable {
         "NULL unless it is 'ok'. A failed row does not fail the query. A call like that of llm_complete: made once for each " +
         "row, after the filters and limits that need no embedding, and retried, counted and cached in the same way.",
       ("size(llm_embed('mock', 'Hello').embedding)", "8")
+    ),
+    row(
+      "llm_estimate",
+      "model, prompt [, options]",
+      RowFunction.estimateType.sql,
+      "What the request of llm_complete would use: its key, about how many input tokens it has, and the most tokens that it lets " +
+        "the model answer, NULL where it sets no bound. Nothing is sent. NULL for a NULL prompt.",
+      ("llm_estimate('mock', 'Hello', map('max_tokens', '9')).max_output_tokens", "9")
     ),
     row(
       "llm_exact_match",

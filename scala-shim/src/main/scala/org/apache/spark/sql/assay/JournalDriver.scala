@@ -2,66 +2,89 @@ package org.apache.spark.sql.assay
 
 import java.util.WeakHashMap
 
+import scala.collection.mutable
 import scala.util.control.NonFatal
 
 import _root_.assay.{AssayConf, AssayException, NativeLibrary}
-import com.fasterxml.jackson.databind.JsonNode
 import com.fasterxml.jackson.databind.node.ArrayNode
 import org.apache.hadoop.fs.{FileSystem, Path}
 import org.slf4j.LoggerFactory
 
 import org.apache.spark.SparkContext
+import org.apache.spark.rpc.RpcEnv
 import org.apache.spark.scheduler._
 import org.apache.spark.sql.classic.SparkSession
 import org.apache.spark.sql.internal.SQLConf
 
 private[assay] object JournalEndpoint {
   val name = "assay-journal"
+  private val registered = new WeakHashMap[SparkContext, RpcEnv]
+
+  def register(sc: SparkContext): Unit = registered.synchronized {
+    val rpcEnv = sc.env.rpcEnv
+    if (registered.get(sc) ne rpcEnv) {
+      rpcEnv.setupEndpoint(name, new NativeEndpoint(rpcEnv, "journal_serve"))
+      registered.put(sc, rpcEnv)
+    }
+  }
 }
 
-/** The journal of an application, as its driver keeps it. */
+/** The journals of an application, as its driver keeps them: one for the application itself, one for each table that it writes. */
 private[assay] object JournalDriver {
   private val log = LoggerFactory.getLogger("assay.JournalDriver")
-  private val prepared = new WeakHashMap[SparkContext, Option[JournalPlace]]
+  private val prepared = new WeakHashMap[SparkContext, mutable.Map[String, Option[JournalPlace]]]
 
-  /** Where the results of this session's queries are kept; None where they are not. Nothing of it is fixed in a plan: this is asked
-    * when an operator executes.
+  /** Where the results of a query are kept: with the table that is written, else with the application. None where there is no folder
+    * that all executors share and none was named. Errors: ASSAY_JOURNAL for a folder that was named and cannot be written.
     */
-  def place(sc: SparkContext, conf: SQLConf): Option[JournalPlace] =
-    AssayConf.text(conf, AssayConf.CacheMode) match {
-      case "off" => None
-      case "session" =>
-        prepared.synchronized {
-          if (!prepared.containsKey(sc)) prepared.put(sc, prepare(sc, conf))
-          prepared.get(sc)
-        }
-      case other =>
-        throw new AssayException(
-          "ASSAY_INVALID_OPTION",
-          s"${AssayConf.CacheMode.key} must be off or session (default ${AssayConf.CacheMode.default}), not '$other'"
-        )
+  def place(session: SparkSession, conf: SQLConf, table: Option[CacheTable]): Option[JournalPlace] = {
+    val sc = session.sparkContext
+    val base = table.fold(applicationFolder(conf))(_.journals(conf))
+    prepared.synchronized {
+      val places = Option(prepared.get(sc)).getOrElse {
+        val none = mutable.Map.empty[String, Option[JournalPlace]]
+        prepared.put(sc, none)
+        none
+      }
+      places.getOrElseUpdate(
+        base.toString,
+        prepare(session, base, isNamed = table.isDefined || isNamed(conf), keeps = table.isDefined)
+      )
     }
+  }
 
-  /** The run of the query that executes: a result that is not ok is served in its own run only. */
-  def run(sc: SparkContext): String =
-    Option(sc.getLocalProperty("spark.sql.execution.id")).getOrElse(s"rdd-${java.util.UUID.randomUUID}")
+  /** Answers may have been deleted from a table: what this application has of them is not served to later queries. */
+  def forgetAnswers(sc: SparkContext): Unit = prepared.synchronized {
+    for (places <- Option(prepared.get(sc)); place <- places.values.flatten)
+      NativeLibrary.bridge.call("journal_forget", place.message(None))
+  }
 
-  private def prepare(sc: SparkContext, conf: SQLConf): Option[JournalPlace] = {
-    val own = AssayConf.text(conf, AssayConf.CacheDir)
-    val base = if (own.nonEmpty) own else s"${conf.warehousePath}/_assay"
-    val hadoop = SparkSession.getActiveSession.map(_.sessionState.newHadoopConf()).getOrElse(sc.hadoopConfiguration)
-    val folder = new Path(s"$base/${sc.applicationId}")
+  private def isNamed(conf: SQLConf): Boolean = AssayConf.text(conf, AssayConf.CacheDir).nonEmpty
+
+  private def applicationFolder(conf: SQLConf): Path = AssayConf.text(conf, AssayConf.CacheDir) match {
+    case "" => new Path(conf.warehousePath, "_assay")
+    case own => new Path(own)
+  }
+
+  private def prepare(session: SparkSession, base: Path, isNamed: Boolean, keeps: Boolean): Option[JournalPlace] = {
+    val sc = session.sparkContext
+    val hadoop = session.sessionState.newHadoopConf()
+    val folder = new Path(base, sc.applicationId)
     try {
       val system = JournalFiles.system(folder, hadoop)
+      if (!isNamed && system.getUri.getScheme == "file" && !sc.master.startsWith("local"))
+        throw new java.io.IOException("a folder of this machine alone")
       if (!system.mkdirs(folder)) throw new java.io.IOException("the folder cannot be made")
       val place = JournalPlace(system.makeQualified(folder).toString, hadoop)
-      register(sc, place)
+      NativeLibrary.bridge.call("journal_register", place.message(None))
+      JournalEndpoint.register(sc)
+      sc.addSparkListener(new JournalListener(place, keeps))
       Some(place)
     } catch {
-      case NonFatal(e) if own.nonEmpty =>
+      case NonFatal(e) if isNamed =>
         throw new AssayException(
           "ASSAY_JOURNAL",
-          s"the journal $folder cannot be begun (${e.getClass.getSimpleName}); give access to it, name another folder in " +
+          s"the journal $folder cannot be begun (${CacheTable.reason(e)}); give access to it, name another folder in " +
             s"${AssayConf.CacheDir.key}, or set ${AssayConf.CacheMode.key}=off and pay again for what is asked again",
           e
         )
@@ -69,23 +92,18 @@ private[assay] object JournalDriver {
         log.warn(
           "No journal can be kept in {} ({}): what is asked again is paid again. Name a folder that all executors can write in {}",
           folder,
-          e.getClass.getSimpleName,
+          e.toString,
           AssayConf.CacheDir.key
         )
         None
     }
   }
-
-  private def register(sc: SparkContext, place: JournalPlace): Unit = {
-    val which = JsonValues.emptyObject.put("folder", place.folder).put("executor", SparkContext.DRIVER_IDENTIFIER)
-    NativeLibrary.bridge.call("journal_register", JsonValues.bytes(which))
-    sc.env.rpcEnv.setupEndpoint(JournalEndpoint.name, new NativeEndpoint(sc.env.rpcEnv, "journal_serve"))
-    sc.addSparkListener(new JournalListener(place))
-  }
 }
 
-/** Frees what a lost executor had claimed, after reading what it had written; deletes the journal with its application. */
-private final class JournalListener(place: JournalPlace) extends SparkListener {
+/** Frees what a lost executor had claimed, after reading what it had written. At the end of the application deletes what nobody needs
+  * any more: the application's own journal, and of a table's journal what is in the table.
+  */
+private final class JournalListener(place: JournalPlace, keeps: Boolean) extends SparkListener {
   private val log = LoggerFactory.getLogger("assay.JournalListener")
   private val folder = new Path(place.folder)
   private lazy val system: FileSystem = JournalFiles.system(folder, place.conf)
@@ -103,10 +121,7 @@ private final class JournalListener(place: JournalPlace) extends SparkListener {
       JournalFiles.of(folder, executor, system).foreach(scan(_, left))
       val body = JsonValues.emptyObject.put("name", executor)
       body.set[ArrayNode]("left", left)
-      val message =
-        JsonValues.emptyObject.put("folder", place.folder).put("executor", SparkContext.DRIVER_IDENTIFIER)
-      message.set[ArrayNode]("body", body)
-      NativeLibrary.bridge.call("journal_lost_executor", JsonValues.bytes(message))
+      NativeLibrary.bridge.call("journal_lost_executor", place.message(Some(body)))
     } catch {
       case NonFatal(e) =>
         log.error("What executor {} had claimed cannot be freed: its journal cannot be read", executor, e)
@@ -116,15 +131,15 @@ private final class JournalListener(place: JournalPlace) extends SparkListener {
     val in = system.open(file)
     try {
       val body = JsonValues.emptyObject.put("file", file.toString).put("offset", 0L)
-      val message =
-        JsonValues.emptyObject.put("folder", place.folder).put("executor", SparkContext.DRIVER_IDENTIFIER)
-      message.set[JsonNode]("body", body)
-      val found = NativeLibrary.bridge.call("journal_scan", JournalThreads.withBytes(message, in.readAllBytes()))
+      val found =
+        NativeLibrary.bridge.call("journal_scan", JournalThreads.withBytes(place.header(Some(body)), in.readAllBytes()))
       into.addAll(JsonValues.mapper.readTree(found).get("finished").asInstanceOf[ArrayNode])
     } finally in.close()
   }
 
   override def onApplicationEnd(end: SparkListenerApplicationEnd): Unit =
-    try system.delete(folder, true)
+    try
+      if (!keeps) system.delete(folder, true)
+      else if (JournalFiles.unfolded(folder, system).isEmpty) system.delete(folder, true)
     catch { case NonFatal(_) => () }
 }

@@ -18,7 +18,23 @@ import org.apache.spark.rpc.{RpcEndpointRef, RpcTimeout}
 /** A journal as a task finds it: its folder and how to reach the folder's file system. */
 private[assay] final case class JournalPlace(folder: String, conf: Configuration) {
   override def toString: String = s"JournalPlace($folder)"
+
+  /** What the engine's operations take: which journal, whose part of it, and what they need besides. */
+  def header(body: Option[JsonNode], executor: String = SparkContext.DRIVER_IDENTIFIER): ObjectNode = {
+    val node = JsonValues.emptyObject.put("folder", folder).put("executor", executor)
+    body.foreach(node.set[JsonNode]("body", _))
+    node
+  }
+
+  def message(body: Option[JsonNode]): Array[Byte] = JsonValues.bytes(header(body))
 }
+
+/** A file of a journal, or the part of it that there was.
+  *
+  * @param length
+  *   how far it is read
+  */
+private[assay] final case class JournalFile(path: String, length: Long)
 
 /** The file systems of journals. */
 private[assay] object JournalFiles {
@@ -34,7 +50,38 @@ private[assay] object JournalFiles {
   /** The files of one process. */
   def of(folder: Path, executor: String, system: FileSystem): Seq[Path] =
     if (!system.exists(folder)) Nil
-    else system.listStatus(folder).map(_.getPath).filter(_.getName.startsWith(s"$executor-")).toSeq
+    else system.listStatus(folder).map(_.getPath).filter(isJournal).filter(_.getName.startsWith(s"$executor-")).toSeq
+
+  /** The files of an application's folder that are not, or not wholly, in the table yet. */
+  def unfolded(folder: Path, system: FileSystem): Seq[JournalFile] = {
+    val files = system.listStatus(folder).toSeq
+    val folded = files.map(_.getPath.getName).filter(_.endsWith(Folded)).toSet
+    files
+      .filter(file => isJournal(file.getPath) && file.getLen > 0)
+      .filterNot(file => folded(marker(file.getPath, file.getLen).getName))
+      .map(file => JournalFile(file.getPath.toString, file.getLen))
+  }
+
+  /** The same over all applications that have journals in `base`; not those of `except`. */
+  def unfoldedIn(base: Path, system: FileSystem, except: Option[String]): Seq[JournalFile] =
+    if (!system.exists(base)) Nil
+    else
+      system
+        .listStatus(base)
+        .toSeq
+        .filter(folder => folder.isDirectory && !except.contains(folder.getPath.getName))
+        .flatMap(folder => ifThere(unfolded(folder.getPath, system)))
+
+  /** Another application may delete its files in this moment. */
+  private def ifThere(files: => Seq[JournalFile]): Seq[JournalFile] =
+    try files
+    catch { case _: java.io.FileNotFoundException => Nil }
+
+  /** An empty file that says that a file is in the table as far as `length`. */
+  def marker(file: Path, length: Long): Path = new Path(file.getParent, s"${file.getName}.$length$Folded")
+
+  private def isJournal(file: Path): Boolean = file.getName.endsWith(".journal")
+  private val Folded = ".folded"
 }
 
 /** Writes, reads and negotiates for one journal in one process, each on a thread of its own: neither tasks nor the native
@@ -59,11 +106,7 @@ private[assay] final class JournalThreads(place: JournalPlace, env: SparkEnv) {
 
   private def runs: Boolean = JournalThreads.serves(env, place.folder)
 
-  private def message(body: Option[JsonNode]): ObjectNode = {
-    val node = JsonValues.emptyObject.put("folder", place.folder).put("executor", executor)
-    body.foreach(node.set[JsonNode]("body", _))
-    node
-  }
+  private def message(body: Option[JsonNode]): ObjectNode = place.header(body, executor)
 
   private def call(operation: String): Array[Byte] =
     NativeLibrary.bridge.call(operation, JsonValues.bytes(message(None)))
@@ -80,6 +123,7 @@ private[assay] final class JournalThreads(place: JournalPlace, env: SparkEnv) {
         val batch = call("journal_take")
         if (batch.nonEmpty) writer.add(ByteBuffer.wrap(batch).order(ByteOrder.LITTLE_ENDIAN).getLong, batch)
         writer.commit()
+        if (batch.isEmpty) writer.rest()
       }
     catch {
       case NonFatal(e) if runs =>
@@ -107,6 +151,10 @@ private[assay] final class JournalThreads(place: JournalPlace, env: SparkEnv) {
     private val gathered = mutable.ArrayBuffer.empty[(Long, Array[Byte])]
     private var gatheredBytes = 0L
     private var gatheredSince = 0L
+    private var committedAt = 0L
+
+    /** A file that nothing more comes for is whole, so that it goes into the table once. */
+    def rest(): Unit = if (out != null && System.nanoTime - committedAt > JournalThreads.RestNanos) close()
 
     def add(id: Long, batch: Array[Byte]): Unit = {
       if (gathered.isEmpty) gatheredSince = System.nanoTime
@@ -130,6 +178,7 @@ private[assay] final class JournalThreads(place: JournalPlace, env: SparkEnv) {
         places.foreach { case (id, offset) =>
           call("journal_durable", JsonValues.emptyObject.put("id", id).put("file", name).put("offset", offset))
         }
+        committedAt = System.nanoTime
         if (length > JournalThreads.FileBytes) close()
       }
     }
@@ -184,7 +233,11 @@ private[assay] final class JournalThreads(place: JournalPlace, env: SparkEnv) {
           }
         }
         while (open.size > JournalThreads.OpenFiles) close(open.remove(open.keySet.iterator.next()))
-      } catch { case NonFatal(_) if !runs => () }
+      } catch {
+        case NonFatal(_) if !runs => ()
+        // Rows wait for this thread: it goes on.
+        case NonFatal(e) => JournalThreads.log.error("A round of reading the journal {} failed", place.folder, e)
+      }
     open.values.forEach(close(_))
   }
 
@@ -228,6 +281,9 @@ private[assay] object JournalThreads {
   /** Where files are written whole: when one is. */
   private val ObjectBytes = 16L << 20
   private val ObjectNanos = 10000000000L
+
+  /** A file for which nothing came for so long is ended. */
+  private val RestNanos = 1000000000L
 
   private val OpenFiles = 64
 

@@ -129,6 +129,8 @@ private[assay] case class PaidCall(prompt: Expression, perRow: Seq[Expression], 
   def check(): JsonNode = {
     val request = JsonValues.emptyObject
     request.set[ObjectNode]("call", json(0, None))
+    // Also refuses a mode that there is not, before anything else.
+    request.put("replay", !CacheMode.of(SQLConf.get).calls)
     val fields = request.putArray("fields")
     prompt.dataType match {
       case struct: StructType => struct.fieldNames.foreach(fields.add)

@@ -10,6 +10,9 @@ import org.apache.spark.sql.internal.SQLConf
 private[assay] final case class ModelConf(name: String, settings: Map[String, String]) {
   override def toString: String = s"model $name"
 
+  /** Whether equal requests are one call. */
+  def deduplicates: Boolean = !settings.get("deduplicate").exists(_.trim.equalsIgnoreCase("false"))
+
   def json: ObjectNode = {
     val node = JsonValues.emptyObject.put("name", name)
     val conf = node.putObject("conf")

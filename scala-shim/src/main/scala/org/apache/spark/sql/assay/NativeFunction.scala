@@ -183,8 +183,18 @@ private[assay] object RowFunction {
   )
 
   /** `(model, prompt [, options])`, STRING: what would be sent, or its key; nothing is sent. */
-  val request: RowFunction = RowFunction(
-    StringType,
+  val request: RowFunction = aboutRequest(StringType)
+
+  val estimateType: StructType = new StructType()
+    .add("request_key", StringType)
+    .add("input_tokens", LongType)
+    .add("max_output_tokens", LongType)
+
+  /** `(model, prompt [, options])`: what it would use. */
+  val estimate: RowFunction = aboutRequest(estimateType)
+
+  private def aboutRequest(result: DataType): RowFunction = RowFunction(
+    result,
     (name, children) => {
       Arguments.count(name, children, 2, 3)
       val model = ModelConf.of(Arguments.constantText(name, "model", children.head), SQLConf.get)

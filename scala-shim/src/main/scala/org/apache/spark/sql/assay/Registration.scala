@@ -15,6 +15,7 @@ object Registration {
 
   def apply(extensions: SparkSessionExtensions): Unit = if (registered.add(extensions)) {
     FunctionTable.register(extensions)
+    CacheFunctions.register(extensions)
     extensions.injectPostHocResolutionRule(_ => ExtractCompletions)
     extensions.injectPostHocResolutionRule(_ => BindFunctions)
     extensions.injectCheckRule(_ => CheckCompletions)
@@ -32,7 +33,7 @@ object Registration {
 }
 
 private object PrepareCompletions extends Rule[SparkPlan] {
-  override def apply(plan: SparkPlan): SparkPlan = ReadToEnd(CompletionBarrier(plan))
+  override def apply(plan: SparkPlan): SparkPlan = ReadToEnd(CompletionBarrier(PrefixOrder(plan)))
 }
 
 /** The same where adaptive execution, and with it the hook for query stages, is off. */
@@ -43,6 +44,7 @@ private object PrepareWithoutAdaptive extends ColumnarRule {
 private[assay] object PlanOperators extends SparkStrategy {
   override def apply(plan: LogicalPlan): Seq[SparkPlan] = plan match {
     case Completion(calls, guards, results, child) => CompletionExec(calls, guards, results, planLater(child)) :: Nil
+    case CacheActionPlan(action, options, output) => CacheActionExec(action, options, output) :: Nil
     case NativeEval(functions, results, carried, child) =>
       NativeEvalExec(functions, results, carried, planLater(child)) :: Nil
     case _ => Nil
