@@ -39,7 +39,9 @@ def fresh(spark: SparkSession, testkit: server.Server, options: dict[str, Any]) 
     frame, runs = data(spark, options["rows"]), []
     for round_ in range(options["rounds"] + 1):  # the first warms up
         for mode in MODES:
-            cached(spark, Cache(table(f"fresh-{round_}"), mode="read_write") if mode == "read_write" else Cache(mode=mode))
+            cached(
+                spark, Cache(table(f"fresh-{round_}"), mode="read_write") if mode == "read_write" else Cache(mode=mode)
+            )
             before = testkit.calls()
             run = timed(jvm_pid(spark), lambda m=mode, r=round_: scored(frame, f"fresh-{m}-{r}"))
             if round_:
@@ -64,7 +66,9 @@ def hits(spark: SparkSession, testkit: server.Server, options: dict[str, Any]) -
         before = testkit.calls()
         run = timed(jvm_pid(spark), lambda label=label: scored(frame, label))
         rate = assay.cache.hit_rate(answered(frame, label), "c") if share == 100 else {}
-        runs.append({"share": share, "rows": options["hit_rows"], "calls": testkit.calls() - before, "rate": rate, **run})
+        runs.append(
+            {"share": share, "rows": options["hit_rows"], "calls": testkit.calls() - before, "rate": rate, **run}
+        )
     return runs
 
 
@@ -74,7 +78,11 @@ def many(spark: SparkSession, rows: int) -> DataFrame:
     if not (path / "_SUCCESS").exists():
         known = spark.createDataFrame(server.rows(2000), "id string, question string, answer string").drop("id")
         ids = spark.range(0, rows, 1, 8).withColumn("n", (F.col("id") % 2000).cast("int"))
-        numbered = known.rdd.zipWithIndex().map(lambda pair: (pair[1], *pair[0])).toDF("n bigint, question string, answer string")
+        numbered = (
+            known.rdd.zipWithIndex()
+            .map(lambda pair: (pair[1], *pair[0]))
+            .toDF("n bigint, question string, answer string")
+        )
         joined = ids.join(F.broadcast(numbered), "n").select("id", "question", "answer")
         joined.write.mode("overwrite").parquet(str(path))
     return spark.read.parquet(str(path))
@@ -103,7 +111,12 @@ def replay(spark: SparkSession, options: dict[str, Any]) -> dict[str, Any]:
 
         def once() -> dict[str, Any]:
             result = assay.evaluate(
-                frame, model="local", prompt=prompt, reference="answer", key="id", metrics=metrics,
+                frame,
+                model="local",
+                prompt=prompt,
+                reference="answer",
+                key="id",
+                metrics=metrics,
                 cache=Cache(where, mode="replay"),
             )
             estimates = {e.metric: [e.estimate, e.lower, e.upper] for e in result.estimates}
@@ -136,11 +149,15 @@ def lookup(spark: SparkSession, options: dict[str, Any]) -> dict[str, Any]:
         F.lit("mock").alias("provider"),
         F.lit("mock-1").alias("model"),
         F.current_timestamp().alias("created_at"),
-        F.struct(F.concat(F.lit("answer "), F.sha2(F.col("id").cast("string"), 512), F.repeat(F.lit("x"), 200)).alias("text")).alias("r"),
+        F.struct(
+            F.concat(F.lit("answer "), F.sha2(F.col("id").cast("string"), 512), F.repeat(F.lit("x"), 200)).alias("text")
+        ).alias("r"),
     )
-    response = "named_struct('text', r.text, 'partial_text', CAST(NULL AS STRING), 'reasoning', CAST(NULL AS STRING), " \
-        "'tool_calls', CAST(NULL AS STRING), 'logprobs', CAST(NULL AS ARRAY<DOUBLE>), 'embedding', CAST(NULL AS ARRAY<FLOAT>), " \
+    response = (
+        "named_struct('text', r.text, 'partial_text', CAST(NULL AS STRING), 'reasoning', CAST(NULL AS STRING), "
+        "'tool_calls', CAST(NULL AS STRING), 'logprobs', CAST(NULL AS ARRAY<DOUBLE>), 'embedding', CAST(NULL AS ARRAY<FLOAT>), "
         "'finish_reason', 'stop')"
+    )
     begun = time.perf_counter()
     columns = ["request_key", "status", "provider", "model", "created_at", f"{response} AS response"]
     stored.selectExpr(*columns).write.format("delta").mode("append").save(where)
@@ -154,12 +171,20 @@ def lookup(spark: SparkSession, options: dict[str, Any]) -> dict[str, Any]:
         )
         run = timed(
             jvm_pid(spark),
-            lambda asked=asked: asked.agg(
-                F.count_if("c.cache_hit").alias("hits"), F.sum(F.length("c.text")).alias("length")
-            ).first().asDict(),
+            lambda asked=asked: (
+                asked.agg(F.count_if("c.cache_hit").alias("hits"), F.sum(F.length("c.text")).alias("length"))
+                .first()
+                .asDict()
+            ),
         )
         runs.append({"keys": keys, **run})
-    return {"rows": rows, "written_seconds": written, "files": detail["numFiles"], "bytes": detail["sizeInBytes"], "runs": runs}
+    return {
+        "rows": rows,
+        "written_seconds": written,
+        "files": detail["numFiles"],
+        "bytes": detail["sizeInBytes"],
+        "runs": runs,
+    }
 
 
 def main() -> None:

@@ -32,7 +32,9 @@ def main() -> None:
         .getOrCreate()
     )
     spark.sparkContext.setLogLevel("ERROR")
-    model = ModelConfig(ModelProvider.OPENAI, server.MODEL, endpoint="http://127.0.0.1:9/v1", api_key_secret="openai/key")
+    model = ModelConfig(
+        ModelProvider.OPENAI, server.MODEL, endpoint="http://127.0.0.1:9/v1", api_key_secret="openai/key"
+    )
     metrics = [MetricConfig(name=name) for name in ("exact_match", "f1", "contains", "bleu", "rouge_l")]
     rows = [(i, f"Row {i}. {question}", answer) for i, question, answer in server.rows(options["rows"])]
     frame = spark.createDataFrame(rows, "id string, prompt string, reference string")

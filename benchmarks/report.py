@@ -177,7 +177,9 @@ def cache_part(results: dict[str, Any], options: dict[str, Any]) -> str:
     part = results["cache"]
     fresh, hits, replay, lookup = part["fresh"], part["hits"], part["replay"], part["lookup"]
     rows = fresh[0]["rows"]
-    seconds = {mode: median([r["seconds"] for r in fresh if r["mode"] == mode]) for mode in ("off", "session", "read_write")}
+    seconds = {
+        mode: median([r["seconds"] for r in fresh if r["mode"] == mode]) for mode in ("off", "session", "read_write")
+    }
     lines = [
         "## Answers that are kept",
         "",

@@ -47,9 +47,13 @@ def main() -> None:
         "--cache-rows", type=int, default=100_000, help="fresh rows with and without a cache (default: %(default)s)"
     )
     parser.add_argument("--cache-rounds", type=int, default=3, help="runs with each cache (default: %(default)s)")
-    parser.add_argument("--hit-rows", type=int, default=50_000, help="rows of which some are hits (default: %(default)s)")
+    parser.add_argument(
+        "--hit-rows", type=int, default=50_000, help="rows of which some are hits (default: %(default)s)"
+    )
     parser.add_argument("--replay-rows", type=int, default=1_000_000, help="answers replayed (default: %(default)s)")
-    parser.add_argument("--table-rows", type=int, default=10_000_000, help="answers in the large table (default: %(default)s)")
+    parser.add_argument(
+        "--table-rows", type=int, default=10_000_000, help="answers in the large table (default: %(default)s)"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="runs of each contender (default: %(default)s)")
     parser.add_argument(
         "--slow-rounds", type=int, default=2, help="runs of pandas and levenshtein (default: %(default)s)"

@@ -33,10 +33,10 @@ class Cache:
 
     Attributes:
         table: The Delta table: a name, or a path, which has a slash in it.
-        mode: ``off``: no answers are kept. ``session``: those of this application. ``read``: the table's are served too.
-            ``write``: every request is made anew and goes into the table. ``read_write``: both. ``replay``: the table's
-            alone, nothing is called, and what is not there has the status ``replay_miss``. By default ``read_write``
-            with a table and ``session`` without.
+        mode: ``off``: no answers are kept. ``session``: those of this application. ``read``: the table's are served
+            too. ``write``: every request is made anew and goes into the table. ``read_write``: both. ``replay``: the
+            table's alone, nothing is called, and what is not there has the status ``replay_miss``. By default
+            ``read_write`` with a table and ``session`` without.
         ttl: How old an answer of the table may be to be served: a number and ``s``, ``m``, ``h`` or ``d``.
 
     Raises:
@@ -121,9 +121,9 @@ def inspect(spark: SparkSession, table: str | None = None) -> DataFrame:
         table: The table; by default the one that the session uses.
 
     Returns:
-        ``request_key``, ``status``, ``provider``, ``model``, ``model_answered``, ``created_at``, ``response``, ``error``,
-        ``usage``, ``cost_usd``, ``latency_ms``, ``ttft_ms``, ``attempts``, ``request`` (canonical JSON), ``run_id``,
-        ``key_version``.
+        ``request_key``, ``status``, ``provider``, ``model``, ``model_answered``, ``created_at``, ``response``,
+        ``error``, ``usage``, ``cost_usd``, ``latency_ms``, ``ttft_ms``, ``attempts``, ``request`` (canonical JSON),
+        ``run_id``, ``key_version``.
 
     Raises:
         pyspark.errors.PySparkException: A table that is not there or is no cache table (``ASSAY_CACHE_TABLE``).
@@ -150,7 +150,7 @@ def invalidate(
     older_than: str | None = None,
     request_key: str | None = None,
 ) -> int:
-    """Deletes answers, so that they are called for anew. All conditions that are given must hold, and one must be given.
+    """Deletes answers, so that they are called for anew. All conditions that are given must hold, one at least.
 
     Args:
         spark: The session.
@@ -176,22 +176,21 @@ def invalidate(
     return _one(_function(spark, "assay_cache_invalidate", table, **conditions))["deleted"]
 
 
-def vacuum(spark: SparkSession, table: str | None = None, *, retain_hours: int = 168) -> dict[str, int]:
-    """Orders the table's files by key and deletes files and journals that nobody needs any more.
+def vacuum(spark: SparkSession, table: str | None = None) -> dict[str, int]:
+    """Orders the table's files by key and deletes files and journals that nobody needs any more, once a week old.
 
     Args:
         spark: The session.
         table: The table; by default the one that the session uses.
-        retain_hours: How old a file must be that no version needs. Under a week Delta refuses it unless told otherwise.
 
     Returns:
         ``journals_deleted``, ``files_before`` and ``files``.
     """
-    return _one(_function(spark, "assay_cache_vacuum", table, retain_hours=str(retain_hours)))
+    return _one(_function(spark, "assay_cache_vacuum", table))
 
 
 def export(spark: SparkSession, path: str, table: str | None = None, *, format: str = "parquet") -> None:
-    """Writes all stored answers to ``path``, which must not exist yet, in a format of Spark: ``parquet``, ``json``, ..."""
+    """Writes all stored answers to ``path``, which must not exist yet, in a format that Spark writes."""
     inspect(spark, table).write.format(format).mode("error").save(path)
 
 

@@ -75,7 +75,7 @@ def run(file: str, *, overrides: Sequence[str], new_session: Callable[[], SparkS
 
 
 def show_plan(file: str, *, overrides: Sequence[str], new_session: Callable[[], SparkSession]) -> int:
-    """Prints what an evaluation file would call, take and cost, and calls nothing. Arguments and result as for `run`."""
+    """Prints what an evaluation file would call, take and cost; nothing is called. All else is as for `run`."""
 
     def work(config: EvalConfig) -> None:
         if config.prompt is None:

@@ -423,7 +423,8 @@ def _cache(node: Node, what: str) -> Cache | None:
         if not isinstance(node.value, dict):
             return caches.of(_text(node, what))
         given = _mapping(node, what, _CACHE)
-        return Cache(**{name: _text(child, f"{what}.{name}") for name, child in given.items()})
+        texts: dict[str, Any] = {name: _text(child, f"{what}.{name}") for name, child in given.items()}
+        return Cache(**texts)
     except ConfigError:
         raise
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -74,8 +75,8 @@ def evaluate(
             from 0 to 1) or ``missing`` (of others). Their score is NULL in the row either way. A call that failed is
             always missing, never 0.
         output: A path for the rows as Parquet; it must not exist yet.
-        cache: With ``model``: a cache table (a name, or a path, which has a slash), ``"off"``, ``"session"``, or a `Cache`
-            that says more. By default what the session is set to, which is ``"session"`` unless it was changed.
+        cache: With ``model``: a cache table (a name, or a path, which has a slash), ``"off"``, ``"session"``, or a
+            `Cache` that says more. By default what the session is set to, which is ``"session"`` if nothing else.
         progress: Whether to show a line with rows done and failed, rate, cost and time left while models are called. By
             default on a terminal and in a notebook.
 
@@ -375,7 +376,9 @@ def _materialize(spark: SparkSession, plan: DataFrame, output: str | None) -> Da
     if output is not None:
         plan.write.mode("error").parquet(output)
         return spark.read.parquet(output)
-    rows = plan.persist(StorageLevel.MEMORY_AND_DISK)
+    # Spark would give the rows of an equal evaluation that are still in its cache, whatever is to be done with answers.
+    own = plan.withColumn("_evaluation", F.lit(str(uuid.uuid4()))).drop("_evaluation")
+    rows = own.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         rows.count()
     except BaseException:

@@ -34,7 +34,7 @@ class ModelPlan:
         hits: Of them, those whose answer the cache table has.
         calls: Those that would be sent.
         input_tokens: About how many tokens the calls' prompts have.
-        output_tokens: About how many they answer: by the mean of the stored answers of the same model, None without any.
+        output_tokens: About how many they answer: by the mean of the model's stored answers, None without any.
         max_output_tokens: The most that they may answer, None where a request sets no bound.
         cost_usd: The expected cost, None where prices or output are unknown.
         min_cost_usd: With answers of no tokens, None where prices are unknown.
@@ -235,7 +235,7 @@ def _plan(df: DataFrame, model: str, prompt: Any, options: Mapping[str, Any], st
     def cost(output: int | None) -> float | None:
         if price_in is None or price_out is None or output is None:
             return None
-        return (tokens * price_in + output * price_out) / 1e6
+        return float(tokens * price_in + output * price_out) / 1e6
 
     seconds, limit = _time(described["limits"], calls, tokens, expected if expected is not None else most)
     return ModelPlan(
@@ -264,7 +264,7 @@ def _expected_output(served: str, calls: int, most: int | None, stored: DataFram
     row = stored.where(F.col("model") == served).agg(F.avg("usage.output_tokens").alias("mean")).first()
     if row is None or row["mean"] is None:
         return None
-    expected = round(row["mean"] * calls)
+    expected: int = round(row["mean"] * calls)
     return expected if most is None else min(expected, most)
 
 

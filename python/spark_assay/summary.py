@@ -44,8 +44,8 @@ class Usage:
         n_by_status: Rows by status.
         cost_usd: What this run paid, as far as prices are known; ``None`` where none is.
         n_unpriced: Rows whose price is unknown.
-        input_tokens: Tokens sent; ``None`` where no row says.
-        output_tokens: Tokens answered; ``None`` where no row says.
+        input_tokens: Tokens sent in the calls of this run, none for a hit or a shared call; ``None`` where no row says.
+        output_tokens: Tokens answered in them; ``None`` where no row says.
     """
 
     n_rows: int
@@ -161,8 +161,13 @@ def summarize(
         for metric in metrics
         if metric.info.has_worst
     }
-    spent = [
-        F.col(f"completion.{name}").alias(name) for name in ("cost_usd", "input_tokens", "output_tokens") if called
+    # Tokens that this run has paid for, as its cost is.
+    is_bought = ~(F.col("completion.cache_hit") | F.col("completion.deduplicated")) if called else F.lit(True)
+    spent = [F.col("completion.cost_usd").alias("cost_usd")] if called else []
+    spent += [
+        F.when(is_bought, F.col(f"completion.{name}")).otherwise(0).alias(name)
+        for name in ("input_tokens", "output_tokens")
+        if called
     ]
     narrow = rows.select(
         "model",

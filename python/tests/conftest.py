@@ -1,7 +1,8 @@
 """Sessions for the tests.
 
 ASSAY_REMOTE=sc://... runs everything through Spark Connect; ASSAY_JAR=<path> has the jar in a classic session. Without
-either, the tests that need the jar are skipped and say so. ASSAY_DELTA=<file with a class path> adds Delta to the jar's session.
+either, the tests that need the jar are skipped and say so. ASSAY_DELTA=<file with a class path> adds Delta to the
+session of the jar.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ def _with_delta(builder: SparkSession.Builder) -> SparkSession.Builder:
         .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
         .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
         .config("spark.databricks.delta.snapshotPartitions", "2")
+        .config("spark.sql.sources.parallelPartitionDiscovery.parallelism", "2")
     )
 
 

@@ -36,6 +36,8 @@ def llm_complete(model: Column, prompt: Column, *options: Column) -> Column:
         F.lit(None).cast("string").alias("partial_text"),
         model.alias("model"),
         F.lit(0.25).alias("cost_usd"),
+        F.lit(False).alias("cache_hit"),
+        F.lit(False).alias("deduplicated"),
         F.lit(10).cast("bigint").alias("input_tokens"),
         F.lit(2).cast("bigint").alias("output_tokens"),
         # Changes whenever it is computed: shows whether something is computed twice.

@@ -18,8 +18,8 @@ from support.testkit import Testkit
 
 # How many rows ask for few things, or for one.
 EQUAL_ROWS = int(os.environ.get("ASSAY_EQUAL_ROWS", "40000"))
-# Kills of each kind; the long form has more.
-KILLS = int(os.environ.get("ASSAY_KILLS", "1"))
+# Kills of each kind in the long form. The short one has a test with two kills in one run.
+KILLS = int(os.environ.get("ASSAY_KILLS", "0"))
 EXECUTORS = 3
 
 
@@ -85,6 +85,17 @@ def check(runs: CacheRuns, undisturbed: dict[str, Any], kills: int, soak: Any, w
     assert last["stored"] == last["stored_keys"] == runs.distinct
 
 
+@pytest.mark.skipif(KILLS > 0, reason="the long form kills one at a time")
+def test_an_executor_and_then_the_driver_are_killed(runs: CacheRuns, undisturbed: dict[str, Any], soak: Any) -> None:
+    run = runs.start()
+    answered(runs.server, runs.distinct // 4)
+    run.kill_executor()
+    answered(runs.server, runs.distinct // 2)
+    run.kill_all()
+    assert runs.run()["answers"] == undisturbed["answers"]
+    check(runs, undisturbed, 2, soak, "executor, then driver kill -9")
+
+
 @pytest.mark.parametrize("kill", range(KILLS))
 def test_an_executor_is_killed(runs: CacheRuns, undisturbed: dict[str, Any], soak: Any, kill: int) -> None:
     run = runs.start()
@@ -108,9 +119,7 @@ def test_the_driver_is_killed_and_the_run_begun_again(
 
 
 @pytest.mark.parametrize("kill", range(KILLS))
-def test_a_session_is_stopped_in_the_middle(
-    runs: CacheRuns, undisturbed: dict[str, Any], soak: Any, kill: int
-) -> None:
+def test_a_session_is_stopped_in_the_middle(runs: CacheRuns, undisturbed: dict[str, Any], soak: Any, kill: int) -> None:
     run = runs.start(fault="stop", after=1 + 3 * random.Random(200 + kill).random())
     run.program.wait(within=120)
     run.program.stop()
@@ -120,9 +129,7 @@ def test_a_session_is_stopped_in_the_middle(
 
 
 @pytest.mark.parametrize("kill", range(KILLS))
-def test_a_task_fails_and_is_tried_again(
-    runs: CacheRuns, undisturbed: dict[str, Any], soak: Any, kill: int
-) -> None:
+def test_a_task_fails_and_is_tried_again(runs: CacheRuns, undisturbed: dict[str, Any], soak: Any, kill: int) -> None:
     outcome = runs.start(fault="retry").end()
     assert outcome["answers"] == undisturbed["answers"]
     # What was under way in the task that failed may be asked again.
@@ -130,9 +137,7 @@ def test_a_task_fails_and_is_tried_again(
 
 
 @pytest.mark.parametrize("kill", range(KILLS))
-def test_a_task_runs_twice_by_speculation(
-    runs: CacheRuns, undisturbed: dict[str, Any], soak: Any, kill: int
-) -> None:
+def test_a_task_runs_twice_by_speculation(runs: CacheRuns, undisturbed: dict[str, Any], soak: Any, kill: int) -> None:
     speculation = {
         "spark.speculation": "true",
         "spark.speculation.interval": "200ms",

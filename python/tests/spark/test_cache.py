@@ -87,7 +87,13 @@ def test_what_is_done_to_a_table(spark: SparkSession, df: DataFrame, table: str,
 @needs_delta
 def test_a_plan_knows_what_the_table_has(spark: SparkSession, df: DataFrame, table: str) -> None:
     assay.add_model(
-        spark, "priced", provider="mock", model="p-1", mock_reply="{{ prompt }}", price_input=1.0, price_output=2.0,
+        spark,
+        "priced",
+        provider="mock",
+        model="p-1",
+        mock_reply="{{ prompt }}",
+        price_input=1.0,
+        price_output=2.0,
         requests_per_minute=60,
     )
     arguments: dict[str, Any] = {"model": "priced", "prompt": "{{ question }}", "options": {"max_tokens": 10}}
@@ -99,8 +105,15 @@ def test_a_plan_knows_what_the_table_has(spark: SparkSession, df: DataFrame, tab
     assert (before.seconds, before.limit) == (40, "60 requests a minute")
 
     half = df.where("id % 40 < 20")
-    assay.evaluate(half, reference="answer", key="id", cache=table, model="priced", prompt="{{ question }}",
-                   options={"max_tokens": 10})
+    assay.evaluate(
+        half,
+        reference="answer",
+        key="id",
+        cache=table,
+        model="priced",
+        prompt="{{ question }}",
+        options={"max_tokens": 10},
+    )
     after = assay.plan(df, cache=table, **arguments)
     planned = after.models[0]
     assert (planned.requests, planned.hits, planned.calls) == (40, 20, 20)
@@ -119,8 +132,9 @@ def test_a_plan_knows_what_the_table_has(spark: SparkSession, df: DataFrame, tab
 
 
 def test_a_plan_without_a_table(spark: SparkSession, df: DataFrame) -> None:
-    planned = assay.plan(df.unionByName(df.limit(1).withColumn("question", F.lit(None))), model="echo",
-                         prompt=F.col("question"))
+    planned = assay.plan(
+        df.unionByName(df.limit(1).withColumn("question", F.lit(None))), model="echo", prompt=F.col("question")
+    )
     model = planned.models[0]
     assert (model.rows, model.no_prompt, model.requests, model.calls) == (N, 1, 40, 40)
     assert (model.cost_usd, model.seconds, model.max_output_tokens) == (None, None, None)

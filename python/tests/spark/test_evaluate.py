@@ -88,7 +88,7 @@ def test_cost_and_tokens(spark: SparkSession, df: DataFrame) -> None:
     assert result.output_tokens is not None
     spent = (result.input_tokens * 1 + result.output_tokens * 2) / 1e6
     assert result.cost_usd == pytest.approx(spent)
-    assert asked(df).cost_usd is None
+    assert asked(df, cache="off").cost_usd is None
 
 
 def test_chat_templates_and_options(df: DataFrame) -> None:

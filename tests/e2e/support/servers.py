@@ -92,7 +92,9 @@ class Moto:
 
     def _request(self, method: str, path: str) -> bytes:
         # Any signature will do.
-        signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"}
+        signed = {
+            "Authorization": "AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+        }
         with urllib.request.urlopen(urllib.request.Request(self.root + path, method=method, headers=signed)) as answer:
             return answer.read()
 

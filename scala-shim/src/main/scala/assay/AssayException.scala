@@ -4,7 +4,7 @@ import java.util.{Map => JMap}
 
 import org.apache.spark.SparkThrowable
 
-/** An error of the engine, which Spark shows as an error condition.
+/** An error of the engine, which Spark shows as an error condition, and PySpark, which knows this superclass, as one of its own.
   *
   * @param condition
   *   the name of the condition, one of `assay/error-conditions.json`
@@ -12,7 +12,7 @@ import org.apache.spark.SparkThrowable
   *   what is wrong, where and what to do; never a prompt, an answer or a key
   */
 final class AssayException(val condition: String, val detail: String, cause: Throwable)
-    extends RuntimeException(s"[$condition] $detail", cause)
+    extends IllegalArgumentException(s"[$condition] $detail", cause)
     with SparkThrowable {
 
   def this(condition: String, detail: String) = this(condition, detail, null)

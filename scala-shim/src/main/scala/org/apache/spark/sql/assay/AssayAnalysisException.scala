@@ -5,7 +5,7 @@ import _root_.assay.{AssayException, ErrorConditions}
 import org.apache.spark.sql.AnalysisException
 
 /** An error of Assay found while a query is planned, before anything runs or is paid for. */
-final class AssayAnalysisException(condition: String, detail: String, cause: Option[Throwable])
+final class AssayAnalysisException(condition: String, val detail: String, cause: Option[Throwable])
     extends AnalysisException(
       s"[$condition] $detail",
       None,

@@ -1,6 +1,6 @@
 package org.apache.spark.sql.assay
 
-import _root_.assay.AssayConf
+import _root_.assay.{AssayConf, AssayException}
 
 import org.apache.spark.rdd.RDD
 import org.apache.spark.sql.SparkSessionExtensions
@@ -145,24 +145,22 @@ private[assay] object CacheFunctions {
       extends CacheAction(
         "assay_cache_vacuum",
         new StructType().add("journals_deleted", LongType).add("files_before", LongType).add("files", LongType),
-        Seq("retain_hours" -> "How old a file must be that no version needs; 168 where it is not given.", table),
-        "Puts journals into the table, orders its files by key, deletes files that no version of the last retain_hours needs, and " +
-          "journals of other applications that are in the table and as old.",
+        Seq(table),
+        "Puts journals into the table, orders its files by key, deletes files that no version needs any more (a week, or the table's " +
+          "delta.deletedFileRetentionDuration), and journals of other applications that are in the table and a week old.",
         "SELECT * FROM assay_cache_vacuum()"
       ) {
+    private val WeekMs = 7 * 24 * 3600000L
+
     override def run(session: SparkSession, options: CacheOptions): Seq[Seq[Any]] = {
       val table = options.table(session, create = false)
-      val hours = options.values.getOrElse("retain_hours", "168").toIntOption.filter(_ >= 0).getOrElse {
-        throw new AssayAnalysisException("ASSAY_INVALID_ARGUMENT", s"$name: retain_hours must be a whole number")
-      }
       val conf = session.sessionState.conf
       CacheFold.now(session, conf, table)
       def files = session.sql(s"DESCRIBE DETAIL ${table.name}").head().getAs[Long]("numFiles")
       val before = files
       session.sql(s"OPTIMIZE ${table.name} ZORDER BY (request_key)").collect()
-      session.sql(s"VACUUM ${table.name} RETAIN $hours HOURS").collect()
-      val oldest = System.currentTimeMillis - hours * 3600000L
-      Seq(Seq(CacheFold.deleteFolded(session, table.journals(conf), oldest), before, files))
+      session.sql(s"VACUUM ${table.name}").collect()
+      Seq(Seq(CacheFold.deleteFolded(session, table.journals(conf), System.currentTimeMillis - WeekMs), before, files))
     }
   }
 
@@ -185,7 +183,12 @@ private[assay] object CacheFunctions {
     extensions.injectTableFunction((FunctionIdentifier(function.name), info, children => build(function, children)))
   }
 
-  private def build(function: CacheFunction, children: Seq[Expression]): LogicalPlan = {
+  /** Spark would put the place in the query to an error of analysis and lose its class, and PySpark then fails to show it. */
+  private def build(function: CacheFunction, children: Seq[Expression]): LogicalPlan =
+    try plan(function, children)
+    catch { case e: AssayAnalysisException => throw new AssayException(e.getCondition, e.detail, e) }
+
+  private def plan(function: CacheFunction, children: Seq[Expression]): LogicalPlan = {
     Arguments.count(function.name, children, 0, 1)
     val options = FunctionOptions.of(function.name, children.headOption)
     if (options.perRow.nonEmpty)
@@ -217,7 +220,9 @@ private[assay] case class CacheActionExec(action: CacheAction, options: CacheOpt
   // Once, however often the plan is executed.
   private lazy val rows: Seq[InternalRow] = {
     val convert = CatalystTypeConverters.createToCatalystConverter(action.schema)
-    action.run(session, options).map(row => convert(org.apache.spark.sql.Row.fromSeq(row)).asInstanceOf[InternalRow])
+    AssayAnalysisException
+      .planning(action.run(session, options))
+      .map(row => convert(org.apache.spark.sql.Row.fromSeq(row)).asInstanceOf[InternalRow])
   }
 
   override def executeCollect(): Array[InternalRow] = rows.toArray

@@ -40,7 +40,7 @@ private[assay] case class CompletionExec(
 
   override protected def doExecute(): RDD[InternalRow] = {
     SessionEnd.watch(sparkContext)
-    val cache = Cache.of(session, conf)
+    val cache = AssayAnalysisException.planning(Cache.of(session, conf))
     Progress.watch(sparkContext, metrics, AssayConf.text(conf, AssayConf.ShowProgress))
     // One column for each input of each call, then one for each guard that is not simply true.
     val guarded = guards.indices.filter(i => guards(i) != Literal.TrueLiteral)
