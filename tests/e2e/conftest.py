@@ -22,6 +22,7 @@ from typing import Any
 import pyspark
 import pytest
 from pyspark.sql import SparkSession
+from support.cache import DELTA
 from support.spark import Installation
 from support.testkit import Testkit
 
@@ -99,6 +100,14 @@ def start_testkit(testkit_binary: Path, tmp_path: Path) -> Iterator[Callable[...
         server.stop()
 
 
+def _delta() -> dict[str, str]:
+    """Delta, for tables of answers."""
+    listed = os.environ.get("ASSAY_DELTA")
+    if not listed:
+        return {}
+    return {**DELTA, "spark.jars": Path(listed).read_text(encoding="utf-8").replace(":", ",")}
+
+
 @pytest.fixture(scope="session")
 def spark(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A session in this process as `assay.configure` makes it: the jar found by its service file, by
@@ -110,6 +119,7 @@ def spark(installation: Installation, tmp_path_factory: pytest.TempPathFactory) 
     builder = SparkSession.builder.master("local[2]").appName("assay end to end")
     settings = {
         **installation.settings(folder),
+        **_delta(),
         "spark.driver.memory": os.environ.get("ASSAY_DRIVER_MEMORY", "2g"),
         # This one lives long enough to be compiled well.
         "spark.driver.extraJavaOptions": f"-Djava.io.tmpdir={folder / 'tmp'}",

@@ -58,10 +58,11 @@ def mark(folder, name):
     open(os.path.join(folder, name), "w").close()
 
 
-def main(text):
-    task = {"fault": None, "trace": "/tmp", "first": 0, **json.loads(text)}
-    spark = SparkSession.builder.getOrCreate()
-    spark.udf.register("pass_on", disturbed(task))
+def outcome_of(spark, **given):
+    """What comes of the query, in a session that is there."""
+    task = {"fault": None, "trace": "/tmp", "first": 0, **given}
+    if task["fault"]:
+        spark.udf.register("pass_on", disturbed(task))
     spark.range(0, task["rows"], 1, task["partitions"]).createOrReplaceTempView("q")
     asked = (
         f"SELECT id, llm_complete('m', concat('item ', {task['first']} + id % {task['distinct']}), "
@@ -87,6 +88,13 @@ def main(text):
         outcome["fold"] = spark.sql("SELECT * FROM assay_cache_fold()").head().asDict()
         stored = spark.sql("SELECT count(*), count(DISTINCT request_key) FROM assay_cache()").head()
         outcome["stored"], outcome["stored_keys"] = stored[0], stored[1]
+    return outcome
+
+
+def main(text):
+    task = json.loads(text)
+    spark = SparkSession.builder.getOrCreate()
+    outcome = outcome_of(spark, **task)
     with open(task["results"], "w", encoding="utf-8") as file:
         json.dump(outcome, file, default=str)
     spark.stop()

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from apps import cache_app
+from pyspark.sql import SparkSession
+
 from support.processes import Program
 from support.spark import APPS, Installation, executors, model
 from support.testkit import Testkit
 
-EXTENSIONS = "assay.AssayExtensions,io.delta.sql.DeltaSparkSessionExtension"
 DELTA = {
-    "spark.sql.extensions": EXTENSIONS,
+    "spark.sql.extensions": "assay.AssayExtensions,io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     # The tables are small.
     "spark.databricks.delta.snapshotPartitions": "2",
@@ -44,6 +46,14 @@ class CacheRuns:
     def table(self) -> str:
         return self.at or str(self.folder / "table")
 
+    def settings(self) -> dict[str, str]:
+        prices = {"price.input": 10, "price.output": 40}
+        return {
+            **model("m", endpoint=self.server.url, max_concurrency=OPEN, **prices),
+            "spark.assay.cache.mode": self.mode,
+            "spark.assay.cache.table": self.table,
+        }
+
     def start(self, *, master: str = "local-cluster[3,1,1024]", conf: dict[str, Any] | None = None, **task: Any) -> Run:
         self.number += 1
         trace = self.folder / f"trace-{self.number}"
@@ -59,10 +69,8 @@ class CacheRuns:
             master=master,
             jar=",".join(str(path) for path in [self.installation.jar, *self.delta]),
             conf={
-                **model("m", endpoint=self.server.url, max_concurrency=OPEN, **{"price.input": 10, "price.output": 40}),
+                **self.settings(),
                 **DELTA,
-                "spark.assay.cache.mode": self.mode,
-                "spark.assay.cache.table": self.table,
                 **(conf or {}),
             },
         )
@@ -70,6 +78,17 @@ class CacheRuns:
 
     def run(self, **arguments: Any) -> dict[str, Any]:
         return self.start(**arguments).end()
+
+    def run_in(self, spark: SparkSession, **task: Any) -> dict[str, Any]:
+        """The same in another application, which is there already."""
+        for key, value in self.settings().items():
+            spark.conf.set(key, value)
+        try:
+            shape = {"rows": self.rows, "distinct": self.distinct, "partitions": self.partitions}
+            return cache_app.outcome_of(spark, **shape, **task)
+        finally:
+            for key in self.settings():
+                spark.conf.unset(key)
 
 
 @dataclass

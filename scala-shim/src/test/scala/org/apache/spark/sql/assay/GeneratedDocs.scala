@@ -42,6 +42,23 @@ object GeneratedDocs {
          |```
          |${margin(table)}""".stripMargin
     }
+    val tables = CacheFunctions.all.map { f =>
+      val rows = f.options.map { case (name, meaning) => s"| `$name` | ${escape(meaning)} |" }
+      s"""## `${f.name}([options])`
+         |
+         |${f.usage}
+         |
+         |Columns: `${f.schema.toDDL}`
+         |
+         |```sql
+         |${f.example};
+         |```
+         |
+         || option | meaning |
+         ||---|---|
+         |${margin(rows.mkString("\n"))}
+         |""".stripMargin
+    }
     s"""# Functions
        |
        |${notice}
@@ -49,7 +66,13 @@ object GeneratedDocs {
        |text (`'{"seed": 7}'`); in Python and Scala they are keywords. An unknown name or a value of the wrong type is an error
        |at planning that names the nearest option.
        |
-       |${margin(parts.mkString("\n"))}""".stripMargin
+       |${margin(parts.mkString("\n"))}
+       |# Table functions
+       |
+       |Of [answers that are kept](cache.md). Those that do something do it when the query is executed, once; planning and EXPLAIN
+       |do nothing.
+       |
+       |${margin(tables.mkString("\n"))}""".stripMargin
   }
 
   private def configuration: String = {
