@@ -103,6 +103,10 @@ def case_only_the_rows_that_are_wanted(c: Client) -> None:
     assert c.calls(lambda: many.where("id < 5").collect()) == 5
     assert c.calls(lambda: many._show_string(20)) <= 21
     assert c.calls(lambda: many.orderBy("r.text").collect()) == 1000
+    c.spark.conf.set("spark.assay.cache.mode", "session")
+    assert c.calls(lambda: many.collect()) == 1000
+    assert c.calls(lambda: many.where("id < 5").collect()) == 0
+    c.spark.conf.unset("spark.assay.cache.mode")
 
 
 def case_options_of_mixed_types(c: Client) -> None:
