@@ -58,7 +58,7 @@ def hits(spark: SparkSession, testkit: server.Server, options: dict[str, Any]) -
     for share, label in known.items():
         if share:
             part = frame.where(F.col("id").cast("int") % 100 < share)
-            answered(part, label).agg(F.count_if("c.status = 'ok'")).collect()
+            answered(part, label).agg(F.count_if(F.expr("c.status = 'ok'"))).collect()
     assay.cache.fold(spark)
     for share, label in known.items():
         # Another application would know nothing of this one's claims.
@@ -96,7 +96,7 @@ def replay(spark: SparkSession, options: dict[str, Any]) -> dict[str, Any]:
     cached(spark, Cache(where, mode="write"))
     spark.conf.set("spark.assay.cache.fold", "manual")
     ask = frame.select(fn.llm_complete("local", fn.llm_prompt(prompt, F.struct("id", "question"))).alias("c"))
-    made = timed(jvm_pid(spark), lambda: ask.agg(F.count_if("c.status = 'ok'").alias("ok")).first().asDict())
+    made = timed(jvm_pid(spark), lambda: ask.agg(F.count_if(F.expr("c.status = 'ok'")).alias("ok")).first().asDict())
     fold = timed(jvm_pid(spark), lambda: assay.cache.fold(spark))
     metrics = [
         "exact_match",

@@ -110,17 +110,12 @@ def main() -> None:
                 "table_rows": args.table_rows,
             }
             results["cache"] = python(args.spark_python, "cache.py", options)
-        if "peer" in parts:
-            with tempfile.TemporaryDirectory() as folder:
-                options = {
-                    "rows": args.peer_rows,
-                    "rounds": args.peer_rounds,
-                    "table": f"{folder}/table",
-                    "delta": os.environ["BENCH_DELTA"].replace(":", ","),
-                }
-                results["peer replay"] = python(
-                    args.peer_python, "peer_replay.py", options, PYSPARK_PYTHON=args.peer_python
-                )
+        with tempfile.TemporaryDirectory() as folder:
+            options = {"rows": args.peer_rows, "rounds": args.peer_rounds, "table": f"{folder}/table"}
+            options["delta"] = os.environ["BENCH_DELTA"].replace(":", ",")
+            results["peer replay"] = python(
+                args.peer_python, "peer_replay.py", options, PYSPARK_PYTHON=args.peer_python
+            )
     results["load after"] = machine.describe()["load"]
     Path(".build/bench/results.json").write_text(json.dumps(results, indent=1))
     text = report.render(results)
