@@ -184,7 +184,8 @@ def cache_part(results: dict[str, Any], options: dict[str, Any]) -> str:
         "## Answers that are kept",
         "",
         f"What journal and table cost where nothing is a hit: {rows:,} new requests at {options['latency']} ms, `maxConcurrency` "
-        f"{options['concurrency']}, `local[2]`, with each mode in turn; medians of {len(fresh) // 3} runs.",
+        f"{options['concurrency']}, `local[2]`, with each mode in turn; medians of {len(fresh) // 3} runs. With `read_write` the table has the answers of earlier "
+        "runs, in which each request is looked up in vain; making a table takes some seconds more, once. Folding follows the run and is not in it.",
         "",
         "| `spark.assay.cache.mode` | seconds | rows/s | more time than off | processor µs per row | calls at the server |",
         "|---|--:|--:|--:|--:|--:|",
@@ -315,7 +316,7 @@ def render(results: dict[str, Any]) -> str:
             "latency",
         )
     )
-    spark = results.get("rows", {}).get("spark", "")
+    spark = next((part["spark"] for part in results.values() if isinstance(part, dict) and "spark" in part), "")
     parts = [
         _INTRO,
         f"Run on {results['begun']} at commit {about['commit']} by `{command}`: {about['machine']}; load before and after: "

@@ -85,7 +85,8 @@ class CacheRuns:
             spark.conf.set(key, value)
         try:
             shape = {"rows": self.rows, "distinct": self.distinct, "partitions": self.partitions}
-            return cache_app.outcome_of(spark, **shape, **task)
+            # As the one of another process is read.
+            return json.loads(json.dumps(cache_app.outcome_of(spark, **shape, **task), default=str))
         finally:
             for key in self.settings():
                 spark.conf.unset(key)

@@ -20,6 +20,12 @@ use crate::error::{Error, ErrorKind, Result};
 /// So many bytes of results stay in memory for rows that want them again.
 const RECENT_BYTES: usize = 64 << 20;
 
+/// Entries are committed together: for so long those of a moment gather ...
+const GATHER: Duration = Duration::from_millis(5);
+
+/// ... unless there are so many, since each commit has a cost of its own.
+const ENOUGH: usize = 256;
+
 /// One journal in this process.
 pub struct Journal {
     state: Mutex<State>,
@@ -238,13 +244,23 @@ impl Journal {
     /// What has gathered, for which this waits at most `wait`; `None` where nothing has.
     pub fn take(&self, wait: Duration) -> Option<Batch> {
         let deadline = Instant::now() + wait;
+        let mut gathered_by = None;
         let mut state = self.lock();
-        while state.pending.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
+        loop {
+            let now = Instant::now();
+            let until = match state.pending.len() {
+                0 => deadline,
+                few if few < ENOUGH => deadline.min(*gathered_by.get_or_insert_with(|| now + GATHER)),
+                _ => break,
+            };
+            let left = until.saturating_duration_since(now);
             if left.is_zero() {
-                return None;
+                break;
             }
             state = self.written.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if state.pending.is_empty() {
+            return None;
         }
         state.next_batch += 1;
         let (id, bytes, pending) =
@@ -437,7 +453,7 @@ impl Store for JournalStore {
             let mut frame = Vec::new();
             let length = append(key, request, &outcome, &mut frame)?;
             let (sender, receiver) = oneshot::channel();
-            {
+            let gathered = {
                 let mut state = self.journal.lock();
                 if let Some(failure) = &state.failure {
                     return Err(failure.clone());
@@ -446,11 +462,15 @@ impl Store for JournalStore {
                 state.buffer.extend_from_slice(&frame);
                 let range = begin..begin + length;
                 state.pending.push(Pending { key: id, range, outcome: Arc::new(outcome), durable: sender });
-            }
+                state.pending.len()
+            };
             // From here on the entry becomes durable whatever happens to the row, and who waits gets it then.
             claim.keep();
             self.pays(id);
-            self.journal.written.notify_all();
+            // Whoever writes waits for the first entry and then, at most, for enough of them.
+            if gathered == 1 || gathered == ENOUGH {
+                self.journal.written.notify_all();
+            }
             receiver.await.unwrap_or_else(|_| Err(Error::internal("an entry was dropped by its journal")))
         })
     }
