@@ -1,5 +1,7 @@
 package assay
 
+import java.nio.file.Files
+
 import org.apache.spark.sql.Row
 
 /** Prompts that begin alike are asked one after the other, where that is set; seen by when each was answered. */
@@ -12,8 +14,10 @@ class PrefixOrderSuite extends SparkSuite {
   /** Rows in an order that has nothing to do with their prompts. */
   override def beforeAll(): Unit = {
     super.beforeAll()
+    val path = Files.createTempDirectory("assay-prefix").resolve("t").toString
     sql(s"""SELECT id, concat('context ', id % $contexts, ': item ', id) AS q, concat('context ', id % $contexts) AS c
-            FROM range(0, 210, 1, 1)""").createOrReplaceTempView("t")
+            FROM range(0, 210, 1, 1)""").write.parquet(path)
+    spark.read.parquet(path).createOrReplaceTempView("t")
   }
 
   /** How often the context changes from one answer to the next in time. */
