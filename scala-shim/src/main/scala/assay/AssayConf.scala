@@ -84,7 +84,7 @@ object AssayConf {
   )
   val CacheBroadcastKeys: Setting = Setting(
     "spark.assay.cache.broadcastKeys",
-    "100000",
+    "10000",
     "keys",
     "Up to so many distinct requests of a query are collected and sent to where the table is read, so that only the answers to them " +
       "move; with more, requests and table are both partitioned by key."
