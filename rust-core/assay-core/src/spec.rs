@@ -18,7 +18,7 @@ pub enum SessionSpec {
     /// Row functions over Arrow batches: one batch in, one batch out.
     Eval(EvalSpec),
     /// Model calls: batches in, finished rows out as they finish.
-    Complete(CompleteSpec),
+    Complete(Box<CompleteSpec>),
     /// The keys of such calls: one batch in, one batch out.
     Keys(KeysSpec),
     /// A file of a journal: bytes in, rows of a cache table out.

@@ -7,7 +7,7 @@ mod support;
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
-use arrow::array::{Array, ArrayRef, BooleanArray, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, StringArray};
 use assay_core::ErrorKind;
 use assay_core::cache::journal::{Header, Outcome, append};
 use assay_core::completion::{CallError, Completion, Status};
