@@ -42,7 +42,7 @@ fn kernels(c: &mut Criterion) {
         let pairs = pairs_of(script);
         let info = metrics::find(name).unwrap();
         let given: Map<String, Value> = serde_json::from_str(options).unwrap();
-        let mut metric = (info.create)(&resolve(&info.function, &given).unwrap());
+        let mut metric = (info.create)(&resolve(&info.function, &given).unwrap(), &metrics::Stop::default()).unwrap();
         group.bench_function(title(name, script, options), |b| {
             b.iter(|| pairs.iter().map(|(p, r)| metric.score(black_box(p), black_box(r))).sum::<f64>());
         });

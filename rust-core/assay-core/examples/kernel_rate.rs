@@ -23,7 +23,7 @@ fn main() -> Result<()> {
     }
     for name in ["llm_token_f1", "llm_exact_match"] {
         let Some(info) = metrics::find(name) else { continue };
-        let mut metric = (info.create)(&resolve(&info.function, &serde_json::Map::new())?);
+        let mut metric = (info.create)(&resolve(&info.function, &serde_json::Map::new())?, &metrics::Stop::default())?;
         let best = (0..5).map(|_| {
             let clock = Clock::start();
             let sum: f64 = pairs.iter().map(|(prediction, reference)| metric.score(prediction, reference)).sum();

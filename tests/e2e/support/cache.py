@@ -80,7 +80,8 @@ class CacheRuns:
         return self.start(**arguments).end()
 
     def run_in(self, spark: SparkSession, **task: Any) -> dict[str, Any]:
-        """The same in another application, which is there already."""
+        """The same in another application, which is there already, and has its settings back after it."""
+        before = {key: spark.conf.get(key, None) for key in self.settings()}
         for key, value in self.settings().items():
             spark.conf.set(key, value)
         try:
@@ -88,8 +89,11 @@ class CacheRuns:
             # As the one of another process is read.
             return json.loads(json.dumps(cache_app.outcome_of(spark, **shape, **task), default=str))
         finally:
-            for key in self.settings():
-                spark.conf.unset(key)
+            for key, value in before.items():
+                if value is None:
+                    spark.conf.unset(key)
+                else:
+                    spark.conf.set(key, value)
 
 
 @dataclass

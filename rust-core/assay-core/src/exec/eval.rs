@@ -17,7 +17,7 @@ use crate::exec::ipc::{read_batch, write_batch};
 use crate::exec::requests::RequestPlan;
 use crate::exec::values::StructRows;
 use crate::inference::{Estimator, Tokens};
-use crate::metrics::{self, Metric, MetricInfo};
+use crate::metrics::{self, Metric, MetricInfo, Stop};
 use crate::options::{FunctionInfo, Options, check_per_row, resolve};
 use crate::provider::{FUNCTION as COMPLETE, Prepared, check_model};
 use crate::spec::{CallKind, EvalSpec, FunctionSpec, ModelConf, PromptSpec};
@@ -169,7 +169,7 @@ impl Step {
                     .map_err(|t| self.unsupported(prediction_arg, &t, "a STRING"))?;
                 let references = References::new(&columns[reference_arg])
                     .map_err(|t| self.unsupported(reference_arg, &t, "a STRING or an ARRAY<STRING>"))?;
-                let mut metric = (info.create)(options);
+                let mut metric = (info.create)(options, &Stop::default())?;
                 Ok(scores(metric.as_mut(), &predictions, &references, rows))
             }
             (Kernel::Request { plan, about }, &[_]) => requests(plan, *about, columns, rows),

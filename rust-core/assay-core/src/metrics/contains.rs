@@ -28,10 +28,12 @@ pub(super) const INFO: MetricInfo = MetricInfo {
     },
     kind: MetricKind::Binary,
     range: (0.0, 1.0),
-    create: |options: &Options| match (options.text("normalize"), options.flag("case_sensitive")) {
-        (Some("squad"), _) => Box::new(Normalized::default()),
-        (_, true) => Box::new(Plain),
-        (_, false) => Box::new(Lowered::default()),
+    create: |options: &Options, _| {
+        Ok(match (options.text("normalize"), options.flag("case_sensitive")) {
+            (Some("squad"), _) => Box::new(Normalized::default()),
+            (_, true) => Box::new(Plain),
+            (_, false) => Box::new(Lowered::default()),
+        })
     },
 };
 

@@ -22,9 +22,11 @@ pub(super) const INFO: MetricInfo = MetricInfo {
     },
     kind: MetricKind::Binary,
     range: (0.0, 1.0),
-    create: |options: &Options| match options.text("normalize") {
-        Some("squad") => Box::new(Normalized::default()),
-        _ => Box::new(Exact),
+    create: |options: &Options, _| {
+        Ok(match options.text("normalize") {
+            Some("squad") => Box::new(Normalized::default()),
+            _ => Box::new(Exact),
+        })
     },
 };
 

@@ -9,7 +9,10 @@ mod squad;
 mod token_f1;
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::error::Result;
 use crate::options::{FunctionInfo, Options};
 
 /// What values a metric gives. The kind, not the values at hand, chooses the statistical method.
@@ -34,13 +37,30 @@ pub struct MetricInfo {
     pub kind: MetricKind,
     /// The least and the greatest value.
     pub range: (f64, f64),
-    /// A metric with these options, which were checked against the table.
-    pub create: fn(&Options) -> Box<dyn Metric>,
+    /// A metric with these options, which were checked against the table. Errors: those of options that only their use
+    /// shows to be wrong, such as a pattern that does not compile.
+    pub create: fn(&Options, &Stop) -> Result<Box<dyn Metric>>,
 }
 
 impl fmt::Debug for MetricInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MetricInfo").field("name", &self.function.name).field("kind", &self.kind).finish()
+    }
+}
+
+/// Tells kernels to end early. Whoever sets it drops what they return.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// From now on.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether to end. A kernel whose time grows faster than its input asks at least every few milliseconds.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -75,11 +95,12 @@ pub const FUNCTIONS: &[FunctionInfo] = &{
 /// The metric of SQL name `name`.
 ///
 /// ```
-/// use assay_core::{metrics, options};
+/// use assay_core::metrics::{self, Stop};
+/// use assay_core::options;
 ///
 /// let info = metrics::find("llm_token_f1").unwrap();
 /// let options = options::resolve(&info.function, &serde_json::Map::new()).unwrap();
-/// let mut token_f1 = (info.create)(&options);
+/// let mut token_f1 = (info.create)(&options, &Stop::default()).unwrap();
 /// assert_eq!(token_f1.score("The Eiffel Tower!", "eiffel tower"), 1.0);
 /// assert_eq!(token_f1.score_best("Paris", &["Rome", "in Paris"]), Some(2.0 / 3.0));
 /// ```

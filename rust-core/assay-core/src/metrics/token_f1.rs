@@ -22,13 +22,13 @@ pub(super) const INFO: MetricInfo = MetricInfo {
     },
     kind: MetricKind::Bounded,
     range: (0.0, 1.0),
-    create: |options: &Options| {
-        Box::new(TokenF1 {
+    create: |options: &Options, _| {
+        Ok(Box::new(TokenF1 {
             both_empty: if options.text("variant") == Some("v2.0") { 1.0 } else { 0.0 },
             prediction: Normalizer::default(),
             reference: Normalizer::default(),
             bag: Bag::default(),
-        })
+        }))
     },
 };
 
