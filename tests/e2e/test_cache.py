@@ -6,6 +6,7 @@ import json
 import os
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,118 +68,108 @@ def undisturbed(
         server.stop()
 
 
-def check(
-    spark: SparkSession, runs: CacheRuns, undisturbed: dict[str, Any], kills: int, soak: Any, what: str, seconds: float
-) -> None:
-    """After whatever happened: a last run finds all, and the books are right."""
-    before = runs.server.stats()
-    last = runs.run_in(spark, fold=True)
-    stats = runs.server.stats()
-    allowed = kills * EXECUTORS * OPEN
-    soak.add(
-        "kills",
-        what,
-        rows=runs.rows,
-        seconds=seconds,
-        calls=stats["requests"],
-        distinct=runs.distinct,
-        allowed=runs.distinct + allowed,
-        twice=last["stored"] - last["stored_keys"],
-    )
-    assert stats["distinct_keys"] == runs.distinct
-    assert runs.distinct <= stats["requests"] <= runs.distinct + allowed
-    assert stats["requests"] == before["requests"], "the last run calls nothing"
-    assert (last["ok"], last["answers"]) == (runs.rows, undisturbed["answers"])
-    assert last["stored"] == last["stored_keys"] == runs.distinct
+@dataclass
+class Proof:
+    """Runs that something happens to, and what must be true after it."""
+
+    spark: SparkSession
+    runs: CacheRuns
+    undisturbed: dict[str, Any]
+    soak: Any
+    stopwatch: Callable[[], float]
+
+    def same(self, outcome: dict[str, Any]) -> dict[str, Any]:
+        assert outcome["answers"] == self.undisturbed["answers"]
+        return outcome
+
+    def again(self) -> dict[str, Any]:
+        """The run begun anew, in another application."""
+        return self.same(self.runs.run_in(self.spark))
+
+    def check(self, kills: int, what: str) -> None:
+        """A last run finds all, and the books are right."""
+        seconds = self.stopwatch()
+        runs, before = self.runs, self.runs.server.stats()
+        last = runs.run_in(self.spark, fold=True)
+        stats = runs.server.stats()
+        allowed = kills * EXECUTORS * OPEN
+        self.soak.add(
+            "kills",
+            what,
+            rows=runs.rows,
+            seconds=seconds,
+            calls=stats["requests"],
+            distinct=runs.distinct,
+            allowed=runs.distinct + allowed,
+            twice=last["stored"] - last["stored_keys"],
+        )
+        assert stats["distinct_keys"] == runs.distinct
+        assert runs.distinct <= stats["requests"] <= runs.distinct + allowed
+        assert stats["requests"] == before["requests"], "the last run calls nothing"
+        assert self.same(last)["ok"] == runs.rows
+        assert last["stored"] == last["stored_keys"] == runs.distinct
+
+
+@pytest.fixture
+def proof(
+    spark: SparkSession, runs: CacheRuns, undisturbed: dict[str, Any], soak: Any, stopwatch: Callable[[], float]
+) -> Proof:
+    return Proof(spark, runs, undisturbed, soak, stopwatch)
+
+
+def moment(proof: Proof, seed: int) -> None:
+    """Waits until a random share of the answers was given."""
+    answered(proof.runs.server, random.Random(seed).randrange(10, proof.runs.distinct - 200))
 
 
 @pytest.mark.skipif(KILLS > 0, reason="the long form kills one at a time")
-def test_an_executor_and_then_the_driver_are_killed(
-    spark: SparkSession, runs: CacheRuns, undisturbed: dict[str, Any], soak: Any, stopwatch: Callable[[], float]
-) -> None:
+def test_an_executor_and_then_the_driver_are_killed(proof: Proof) -> None:
+    runs = proof.runs
     run = runs.start()
     answered(runs.server, runs.distinct // 4)
     run.kill_executor()
     answered(runs.server, runs.distinct // 2)
     run.kill_all()
-    assert runs.run_in(spark)["answers"] == undisturbed["answers"]
-    check(spark, runs, undisturbed, 2, soak, "executor, then driver kill -9", stopwatch())
+    proof.again()
+    proof.check(2, "executor, then driver kill -9")
 
 
 @pytest.mark.parametrize("kill", range(KILLS))
-def test_an_executor_is_killed(
-    spark: SparkSession,
-    runs: CacheRuns,
-    undisturbed: dict[str, Any],
-    soak: Any,
-    stopwatch: Callable[[], float],
-    kill: int,
-) -> None:
-    run = runs.start()
-    answered(runs.server, random.Random(kill).randrange(10, runs.distinct - 200))
+def test_an_executor_is_killed(proof: Proof, kill: int) -> None:
+    run = proof.runs.start()
+    moment(proof, kill)
     run.kill_executor(kill)
-    assert run.end()["answers"] == undisturbed["answers"]
-    check(spark, runs, undisturbed, 1, soak, "executor kill -9", stopwatch())
+    proof.same(run.end())
+    proof.check(1, "executor kill -9")
 
 
 @pytest.mark.parametrize("kill", range(KILLS))
-def test_the_driver_is_killed_and_the_run_begun_again(
-    spark: SparkSession,
-    runs: CacheRuns,
-    undisturbed: dict[str, Any],
-    soak: Any,
-    stopwatch: Callable[[], float],
-    kill: int,
-) -> None:
-    run = runs.start()
-    answered(runs.server, random.Random(100 + kill).randrange(10, runs.distinct - 200))
+def test_the_driver_is_killed_and_the_run_begun_again(proof: Proof, kill: int) -> None:
+    run = proof.runs.start()
+    moment(proof, 100 + kill)
     run.kill_all()
-    again = runs.run_in(spark)
-    assert again["answers"] == undisturbed["answers"]
-    assert again["hits"] > 0
-    check(spark, runs, undisturbed, 1, soak, "driver kill -9 and rerun", stopwatch())
+    assert proof.again()["hits"] > 0
+    proof.check(1, "driver kill -9 and rerun")
 
 
 @pytest.mark.parametrize("kill", range(KILLS))
-def test_a_session_is_stopped_in_the_middle(
-    spark: SparkSession,
-    runs: CacheRuns,
-    undisturbed: dict[str, Any],
-    soak: Any,
-    stopwatch: Callable[[], float],
-    kill: int,
-) -> None:
-    run = runs.start(fault="stop", after=1 + 3 * random.Random(200 + kill).random())
+def test_a_session_is_stopped_in_the_middle(proof: Proof, kill: int) -> None:
+    run = proof.runs.start(fault="stop", after=1 + 3 * random.Random(200 + kill).random())
     run.program.wait(within=120)
     run.program.stop()
-    assert runs.run_in(spark)["answers"] == undisturbed["answers"]
-    check(spark, runs, undisturbed, 1, soak, "session stop and rerun", stopwatch())
+    proof.again()
+    proof.check(1, "session stop and rerun")
 
 
 @pytest.mark.parametrize("kill", range(KILLS))
-def test_a_task_fails_and_is_tried_again(
-    spark: SparkSession,
-    runs: CacheRuns,
-    undisturbed: dict[str, Any],
-    soak: Any,
-    stopwatch: Callable[[], float],
-    kill: int,
-) -> None:
-    outcome = runs.start(fault="retry").end()
-    assert outcome["answers"] == undisturbed["answers"]
+def test_a_task_fails_and_is_tried_again(proof: Proof, kill: int) -> None:
+    proof.same(proof.runs.start(fault="retry").end())
     # What was under way in the task that failed may be asked again.
-    check(spark, runs, undisturbed, 1, soak, "task failure and retry", stopwatch())
+    proof.check(1, "task failure and retry")
 
 
 @pytest.mark.parametrize("kill", range(KILLS))
-def test_a_task_runs_twice_by_speculation(
-    spark: SparkSession,
-    runs: CacheRuns,
-    undisturbed: dict[str, Any],
-    soak: Any,
-    stopwatch: Callable[[], float],
-    kill: int,
-) -> None:
+def test_a_task_runs_twice_by_speculation(proof: Proof, kill: int) -> None:
     speculation = {
         "spark.speculation": "true",
         "spark.speculation.interval": "200ms",
@@ -186,33 +177,24 @@ def test_a_task_runs_twice_by_speculation(
         "spark.speculation.quantile": "0.3",
         "spark.speculation.minTaskRuntime": "200ms",
     }
-    outcome = runs.start(fault="speculate", conf=speculation).end()
-    assert outcome["answers"] == undisturbed["answers"]
-    check(spark, runs, undisturbed, 1, soak, "speculative duplicate", stopwatch())
+    proof.same(proof.runs.start(fault="speculate", conf=speculation).end())
+    proof.check(1, "speculative duplicate")
 
 
 @pytest.mark.parametrize("kill", range(KILLS))
-def test_a_stage_runs_again_after_a_lost_shuffle(
-    spark: SparkSession,
-    runs: CacheRuns,
-    undisturbed: dict[str, Any],
-    soak: Any,
-    stopwatch: Callable[[], float],
-    kill: int,
-) -> None:
+def test_a_stage_runs_again_after_a_lost_shuffle(proof: Proof, kill: int) -> None:
+    runs = proof.runs
     run = runs.start(fault="shuffle", conf={"spark.sql.adaptive.coalescePartitions.enabled": "false"})
     wait_until(lambda: any(run.trace.glob("reduce-*")), within=180, what="the second stage")
-    calls = runs.server.stats()["requests"]
-    assert calls == runs.distinct
+    assert runs.server.stats()["requests"] == runs.distinct
     run.kill_executor(kill)
-    assert run.end()["answers"] == undisturbed["answers"]
-    check(spark, runs, undisturbed, 0, soak, "stage retry after a lost shuffle", stopwatch())
+    proof.same(run.end())
+    proof.check(0, "stage retry after a lost shuffle")
 
 
-def test_two_runs_at_once_share_a_table(
-    spark: SparkSession, runs: CacheRuns, undisturbed: dict[str, Any], soak: Any, stopwatch: Callable[[], float]
-) -> None:
+def test_two_runs_at_once_share_a_table(proof: Proof) -> None:
     """Half of the requests of each are the other's too."""
+    runs = proof.runs
     both = [
         runs.start(master="local[2]", first=first, fold=True, conf={"spark.driver.memory": "1g"})
         for first in (0, runs.distinct // 2)
@@ -221,12 +203,12 @@ def test_two_runs_at_once_share_a_table(
     assert all(outcome["ok"] == runs.rows for outcome in outcomes)
     stats = runs.server.stats()
     distinct = runs.distinct + runs.distinct // 2
-    last = runs.run_in(spark, fold=True)
-    soak.add(
+    last = proof.same(runs.run_in(proof.spark, fold=True))
+    proof.soak.add(
         "kills",
         "two runs at once",
         rows=2 * runs.rows,
-        seconds=stopwatch(),
+        seconds=proof.stopwatch(),
         calls=stats["requests"],
         distinct=distinct,
         allowed=2 * runs.distinct,
@@ -236,7 +218,6 @@ def test_two_runs_at_once_share_a_table(
     # What both want at the same time both may call for; never one of them twice.
     assert distinct <= stats["requests"] <= 2 * runs.distinct
     assert (last["stored"], last["stored_keys"], last["hits"]) == (distinct, distinct, runs.rows)
-    assert last["answers"] == undisturbed["answers"]
     assert runs.server.stats()["requests"] == stats["requests"]
 
 

@@ -84,10 +84,10 @@ object AssayConf {
   )
   val CacheBroadcastKeys: Setting = Setting(
     "spark.assay.cache.broadcastKeys",
-    "10000",
+    "1000000",
     "keys",
-    "Up to so many distinct requests of a query are collected and sent to where the table is read, so that only the answers to them " +
-      "move; with more, requests and table are both partitioned by key."
+    "Up to so many distinct requests of a query are collected at the driver (about 50 bytes each) and sent to where the table is read, " +
+      "so that only the answers to them move; with more, requests and table are both partitioned by key."
   )
   val CacheDir: Setting = Setting(
     "spark.assay.cache.dir",

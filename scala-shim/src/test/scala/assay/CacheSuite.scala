@@ -243,7 +243,7 @@ class CacheSuite extends SparkSuite {
     )
     forgetOwn()
     withCache(old, "read")(assert(callsOf(rows(ask(0, 3))) == 0))
-    forgetOwn()
+    // The same application goes on with it.
     withCache(old, "read_write") {
       assert(callsOf(rows(ask(0, 5))) == 2)
       fold(old)

@@ -77,6 +77,9 @@ private[assay] object CacheSchema {
   */
 private[assay] final case class CacheTable(name: String, location: String, columns: Set[String]) {
 
+  /** Whether it has all columns of this version. */
+  def isCurrent: Boolean = CacheSchema.stored.fieldNames.forall(columns)
+
   /** Its answers now, with every column of the schema. */
   def read(session: SparkSession): DataFrame = {
     val all = session.table(name)
@@ -109,7 +112,14 @@ private[assay] object CacheTable {
       none
     }
     val name = if (called.contains("/")) s"delta.`${called.replace("`", "``")}`" else called
-    tables.getOrElseUpdate(name, open(session, name, create))
+    tables.get(name) match {
+      case Some(table) if !create || table.isCurrent => table
+      case _ =>
+        // Another application may make it at the same time.
+        val table = CacheFold.retrying(session.sparkContext)(open(session, name, create))
+        tables.put(name, table)
+        table
+    }
   }
 
   /** Forgets what it knows of tables: they may have changed. */
