@@ -1,11 +1,9 @@
 package org.apache.spark.sql.assay
 
 import java.util.WeakHashMap
-import java.util.concurrent.{ConcurrentHashMap, Executors, ThreadLocalRandom}
+import java.util.concurrent.{ConcurrentHashMap, Executors}
 
-import scala.annotation.tailrec
 import scala.jdk.CollectionConverters._
-import scala.util.{Failure, Try}
 import scala.util.control.NonFatal
 
 import _root_.assay.{AssayConf, AssayException}
@@ -38,9 +36,6 @@ private[assay] final case class Folded(files: Long, inserted: Long, updated: Lon
   */
 private[assay] object CacheFold {
   private val log = LoggerFactory.getLogger("assay.CacheFold")
-  private val Tries = 30
-  private val FirstPauseMs = 100L
-  private val LongestPauseMs = 5000L
 
   /** Folds once the query that executes has ended, on a thread of its own. */
   def after(session: SparkSession, conf: SQLConf, table: CacheTable): Unit = {
@@ -93,7 +88,7 @@ private[assay] object CacheFold {
     // Keys that are all new, the common case, need no files rewritten.
     val changes = target.inputFiles.nonEmpty && hasChanges(source, target)
     val update = if (changes) s"WHEN MATCHED AND $isBetter THEN UPDATE SET *" else ""
-    val merged = retrying(session.sparkContext) {
+    val merged = Conflicts.retrying(session.sparkContext) {
       session
         .sql(s"""
           MERGE INTO ${table.name} AS t USING assay_folding AS s ON t.request_key = s.request_key
@@ -134,25 +129,6 @@ private[assay] object CacheFold {
     val (s, t) = (source.select(columns: _*).as("s"), target.select(columns: _*).as("t"))
     !s.join(t, "request_key").where(isBetter).isEmpty
   }
-
-  /** Another application may have written meanwhile. */
-  def retrying[T](sc: SparkContext)(body: => T): T = retrying(sc, Tries, FirstPauseMs, () => body)
-
-  @tailrec
-  private def retrying[T](sc: SparkContext, tries: Int, pauseMs: Long, body: () => T): T =
-    Try(body()) match {
-      case Failure(e) if tries > 1 && isConflict(e) && !sc.isStopped =>
-        Thread.sleep(ThreadLocalRandom.current.nextLong(pauseMs) + 1)
-        retrying(sc, tries - 1, math.min(pauseMs * 2, LongestPauseMs), body)
-      case result => result.get
-    }
-
-  private def isConflict(e: Throwable): Boolean =
-    Iterator.iterate(e)(_.getCause).take(8).takeWhile(_ != null).exists { e =>
-      // The classes are Delta's, which need not be there.
-      val name = e.getClass.getName
-      name.startsWith("io.delta.exceptions.") || name.endsWith(".DeltaConcurrentModificationException")
-    }
 
   final class FoldTask(session: SparkSession, base: Path, val table: CacheTable) extends Runnable {
     override def run(): Unit =

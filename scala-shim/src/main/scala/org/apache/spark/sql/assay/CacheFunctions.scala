@@ -133,7 +133,7 @@ private[assay] object CacheFunctions {
           s"$name needs a condition: model, provider, status, older_than or request_key; to delete all, drop the table"
         )
       CacheFold.now(session, session.sessionState.conf, table)
-      val deleted = CacheFold.retrying(session.sparkContext) {
+      val deleted = Conflicts.retrying(session.sparkContext) {
         session.sql(s"DELETE FROM ${table.name} WHERE ${conditions.mkString(" AND ")}").head().getLong(0)
       }
       JournalDriver.forgetAnswers(session.sparkContext)

@@ -116,7 +116,7 @@ private[assay] object CacheTable {
       case Some(table) if !create || table.isCurrent => table
       case _ =>
         // Another application may make it at the same time.
-        val table = CacheFold.retrying(session.sparkContext)(open(session, name, create))
+        val table = Conflicts.creating(session.sparkContext)(open(session, name, create))
         tables.put(name, table)
         table
     }
