@@ -3,6 +3,7 @@ package org.apache.spark.sql.assay
 import java.util.WeakHashMap
 
 import scala.collection.mutable
+import scala.util.Try
 import scala.util.control.NonFatal
 
 import _root_.assay.{AssayConf, AssayException}
@@ -116,7 +117,9 @@ private[assay] object CacheTable {
       case Some(table) if !create || table.isCurrent => table
       case _ =>
         // Another application may make it at the same time.
-        val table = Conflicts.creating(session.sparkContext)(open(session, name, create))
+        val table =
+          if (create) Conflicts.creating(session.sparkContext)(open(session, name, create))
+          else open(session, name, create)
         tables.put(name, table)
         table
     }
@@ -128,16 +131,12 @@ private[assay] object CacheTable {
   private def open(session: SparkSession, name: String, create: Boolean): CacheTable = {
     requireDelta(session)
     val detail = attempt(session, name, "read") {
-      if (create) {
-        val columns = CacheSchema.stored.fields.map(_.toDDL).mkString(", ")
-        // Statistics are for finding keys and for what is deleted by; those of texts would cost and serve nobody.
-        session.sql(s"""
-          CREATE TABLE IF NOT EXISTS $name ($columns) USING delta TBLPROPERTIES (
-            '$VersionProperty' = '${CacheSchema.version}',
-            'delta.dataSkippingStatsColumns' = 'request_key,status,provider,model,created_at,run_id')
-        """)
+      // Asked first: a log that another application begins meanwhile is read anew by this only.
+      if (create) Try(describe(session, name)).filter(_.getAs[String]("format") == "delta").getOrElse {
+        make(session, name)
+        describe(session, name)
       }
-      session.sql(s"DESCRIBE DETAIL $name").head()
+      else describe(session, name)
     }
     val table = check(session, name, detail)
     val missing = CacheSchema.stored.filterNot(field => table.columns(field.name))
@@ -148,6 +147,18 @@ private[assay] object CacheTable {
       }
       table.copy(columns = CacheSchema.stored.fieldNames.toSet)
     } else table
+  }
+
+  private def describe(session: SparkSession, name: String): Row = session.sql(s"DESCRIBE DETAIL $name").head()
+
+  private def make(session: SparkSession, name: String): Unit = {
+    val columns = CacheSchema.stored.fields.map(_.toDDL).mkString(", ")
+    // Statistics are for finding keys and for what is deleted by; those of texts would cost and serve nobody.
+    session.sql(s"""
+      CREATE TABLE IF NOT EXISTS $name ($columns) USING delta TBLPROPERTIES (
+        '$VersionProperty' = '${CacheSchema.version}',
+        'delta.dataSkippingStatsColumns' = 'request_key,status,provider,model,created_at,run_id')
+    """): Unit
   }
 
   private def check(session: SparkSession, name: String, detail: Row): CacheTable = {

@@ -17,7 +17,7 @@ private[assay] object Conflicts {
 
   /** Does it until nobody makes the same table meanwhile. Gives up sooner: what looks like it may be a folder of another kind. */
   def creating[T](sc: SparkContext)(body: => T): T =
-    retrying(sc, 6, FirstPauseMs, e => isConflict(e) || isHalfMade(e), () => body)
+    retrying(sc, 8, FirstPauseMs, e => isConflict(e) || isHalfMade(e), () => body)
 
   @tailrec
   private def retrying[T](
@@ -43,8 +43,13 @@ private[assay] object Conflicts {
     name.startsWith("io.delta.exceptions.") || name.endsWith(".DeltaConcurrentModificationException")
   }
 
-  private val halfMade =
-    Seq("DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION", "DELTA_TABLE_ALREADY_EXISTS", "TABLE_OR_VIEW_ALREADY_EXISTS")
+  private val halfMade = Seq(
+    "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION",
+    "DELTA_MISSING_DELTA_TABLE",
+    "DELTA_TABLE_ALREADY_EXISTS",
+    "DELTA_TABLE_NOT_FOUND",
+    "TABLE_OR_VIEW_ALREADY_EXISTS"
+  )
 
   /** A folder with a log in which nothing is committed yet. */
   private def isHalfMade(e: Throwable): Boolean =
