@@ -4,7 +4,12 @@
 //! joins the table [`METRICS`]; nothing else needs to know of it.
 
 mod contains;
+mod distance;
+mod edit_similarity;
+mod error_rate;
 mod exact_match;
+mod jaro_winkler;
+mod osa_distance;
 mod squad;
 mod token_f1;
 
@@ -79,7 +84,17 @@ pub trait Metric: Send {
 }
 
 /// Every metric.
-pub const METRICS: &[MetricInfo] = &[exact_match::INFO, token_f1::INFO, contains::INFO];
+pub const METRICS: &[MetricInfo] = &[
+    exact_match::INFO,
+    token_f1::INFO,
+    contains::INFO,
+    edit_similarity::LEVENSHTEIN,
+    edit_similarity::INDEL,
+    jaro_winkler::INFO,
+    osa_distance::INFO,
+    error_rate::WER,
+    error_rate::CER,
+];
 
 /// The functions of [`METRICS`].
 pub const FUNCTIONS: &[FunctionInfo] = &{
