@@ -1,5 +1,7 @@
 //! Jaro-Winkler similarity.
 
+use super::distance::masks::{LOW, Masks, spread};
+use super::distance::{Symbol, WORD, decode, page_of};
 use super::{Metric, MetricInfo, MetricKind};
 use crate::options::FunctionInfo;
 
@@ -31,46 +33,26 @@ struct JaroWinkler {
 
 impl Metric for JaroWinkler {
     fn score(&mut self, prediction: &str, reference: &str) -> f64 {
-        decode(prediction, &mut self.prediction);
-        self.score_next(reference)
-    }
-
-    fn score_best(&mut self, prediction: &str, references: &[&str]) -> Option<f64> {
-        decode(prediction, &mut self.prediction);
-        references.iter().map(|reference| self.score_next(reference)).reduce(f64::max)
-    }
-}
-
-impl JaroWinkler {
-    fn score_next(&mut self, reference: &str) -> f64 {
-        decode(reference, &mut self.reference);
-        let jaro = self.matcher.jaro(&self.prediction, &self.reference);
-        if jaro <= BOOST_ABOVE {
-            return jaro;
+        if prediction.is_ascii() && reference.is_ascii() {
+            return self.matcher.jaro_winkler(prediction.as_bytes(), reference.as_bytes());
         }
-        let pairs = self.prediction.iter().zip(&self.reference).take(LONGEST_PREFIX);
-        let prefix = pairs.take_while(|(a, b)| a == b).count();
-        jaro + prefix as f64 * PREFIX_WEIGHT * (1.0 - jaro)
-    }
-}
-
-fn decode(text: &str, symbols: &mut Vec<u32>) {
-    symbols.clear();
-    if text.is_ascii() {
-        symbols.extend(text.bytes().map(u32::from));
-    } else {
-        symbols.extend(text.chars().map(u32::from));
+        let page = page_of(prediction);
+        decode(prediction, page, &mut self.prediction);
+        decode(reference, page, &mut self.reference);
+        self.matcher.jaro_winkler(&self.prediction, &self.reference)
     }
 }
 
 /// No place.
 const NONE: u32 = u32::MAX;
 
-/// Finds the characters that agree, in time and memory that grow with the lengths alone: for each symbol a chain of its
-/// places, whose head only moves on.
+/// Finds the characters that agree, in time and memory that grow with the lengths alone.
 #[derive(Default)]
 struct Matcher {
-    /// The head of the chain of each symbol: in an array for the low ones, in a hash table for others.
+    /// For a short text: where each symbol stands.
+    masks: Masks,
+    /// For a longer one: of each symbol the first place that may still agree, in an array for the low ones, in a hash
+    /// table for others. It only moves on.
     low: Vec<u32>,
     high: Vec<(u32, u32)>,
     /// The next place of the same symbol.
@@ -81,73 +63,109 @@ struct Matcher {
     matched: Vec<u32>,
 }
 
-const LOW: usize = 256;
-
 impl Matcher {
-    fn jaro(&mut self, left: &[u32], right: &[u32]) -> f64 {
+    fn jaro_winkler<S: Symbol>(&mut self, left: &[S], right: &[S]) -> f64 {
+        let jaro = self.jaro(left, right);
+        if jaro <= BOOST_ABOVE {
+            return jaro;
+        }
+        let prefix = left.iter().zip(right).take(LONGEST_PREFIX).take_while(|(a, b)| a == b).count();
+        jaro + prefix as f64 * PREFIX_WEIGHT * (1.0 - jaro)
+    }
+
+    fn jaro<S: Symbol>(&mut self, left: &[S], right: &[S]) -> f64 {
         let (m, n) = (left.len(), right.len());
         if m == 0 || n == 0 {
             return f64::from(u8::from(m == n));
         }
         let window = (m.max(n) / 2).saturating_sub(1);
-        self.chain(left);
         self.matched.clear();
+        let moved = if m <= WORD { self.match_word(left, right, window) } else { self.match_chains(left, right, window) };
+        match self.matched.len() {
+            0 => 0.0,
+            common => {
+                let in_order = (common - moved / 2) as f64 / common as f64;
+                (common as f64 / m as f64 + common as f64 / n as f64 + in_order) / 3.0
+            }
+        }
+    }
+
+    /// Fills `matched` and returns how many symbols agree with one in another order.
+    fn match_word<S: Symbol>(&mut self, left: &[S], right: &[S], window: usize) -> usize {
+        self.masks.fill(left);
+        let mut free = u64::MAX;
         for (at, &symbol) in right.iter().enumerate() {
-            let mut place = *self.head(symbol);
+            let Some(from) = u64::MAX.checked_shl(at.saturating_sub(window) as u32) else { break };
+            let to = u64::MAX >> (WORD - 1).saturating_sub(at + window);
+            let places = self.masks.get(symbol) & free & from & to;
+            if places != 0 {
+                free ^= places & places.wrapping_neg();
+                self.matched.push(symbol.code());
+            }
+        }
+        self.masks.clear(left);
+        let mut moved = 0;
+        let mut taken = !free;
+        for symbol in &self.matched {
+            moved += usize::from(left[taken.trailing_zeros() as usize].code() != *symbol);
+            taken &= taken - 1;
+        }
+        moved
+    }
+
+    /// The same for longer texts.
+    fn match_chains<S: Symbol>(&mut self, left: &[S], right: &[S], window: usize) -> usize {
+        self.chain(left);
+        for (at, &symbol) in right.iter().enumerate() {
+            let mut place = *self.head(symbol.code());
             while place != NONE && (place as usize) + window < at {
                 place = self.next[place as usize];
             }
             if place != NONE && place as usize <= at + window {
                 self.is_matched[place as usize] = true;
-                self.matched.push(symbol);
+                self.matched.push(symbol.code());
                 place = self.next[place as usize];
             }
-            *self.head(symbol) = place;
-        }
-        let common = self.matched.len();
-        if common == 0 {
-            return 0.0;
+            *self.head(symbol.code()) = place;
         }
         let of_left = left.iter().zip(&self.is_matched).filter(|(_, is_matched)| **is_matched);
-        let moved = of_left.zip(&self.matched).filter(|((symbol, _), other)| symbol != other).count();
-        let common_share = (common - moved / 2) as f64 / common as f64;
-        (common as f64 / m as f64 + common as f64 / n as f64 + common_share) / 3.0
+        of_left.zip(&self.matched).filter(|((symbol, _), other)| symbol.code() != **other).count()
     }
 
-    fn chain(&mut self, text: &[u32]) {
+    fn chain<S: Symbol>(&mut self, text: &[S]) {
         self.low.clear();
         self.low.resize(LOW, NONE);
-        let high = text.iter().filter(|symbol| **symbol as usize >= LOW).count();
+        let high = text.iter().filter(|symbol| symbol.code() as usize >= LOW).count();
         self.high.clear();
         self.high.resize((2 * high + 1).next_power_of_two(), (NONE, NONE));
         self.next.clear();
         self.next.resize(text.len(), NONE);
         self.is_matched.clear();
         self.is_matched.resize(text.len(), false);
-        for (place, &symbol) in text.iter().enumerate().rev() {
-            let head = self.head(symbol);
-            let next = std::mem::replace(head, place as u32);
-            if symbol as usize >= LOW {
-                let slot = self.slot(symbol);
-                self.high[slot].0 = symbol;
+        for (place, symbol) in text.iter().enumerate().rev() {
+            let code = symbol.code();
+            let next = std::mem::replace(self.head(code), place as u32);
+            if code as usize >= LOW {
+                let slot = self.slot(code);
+                self.high[slot].0 = code;
             }
             self.next[place] = next;
         }
     }
 
-    fn head(&mut self, symbol: u32) -> &mut u32 {
-        if symbol as usize >= LOW {
-            let slot = self.slot(symbol);
+    fn head(&mut self, code: u32) -> &mut u32 {
+        if code as usize >= LOW {
+            let slot = self.slot(code);
             return &mut self.high[slot].1;
         }
-        &mut self.low[symbol as usize]
+        &mut self.low[code as usize]
     }
 
     /// The slot of a symbol, or the free one where it would go.
-    fn slot(&self, symbol: u32) -> usize {
+    fn slot(&self, code: u32) -> usize {
         let mask = self.high.len() - 1;
-        let mut slot = (symbol.wrapping_mul(0x9E37_79B1) >> 15) as usize & mask;
-        while self.high[slot].0 != NONE && self.high[slot].0 != symbol {
+        let mut slot = spread(code) & mask;
+        while self.high[slot].0 != NONE && self.high[slot].0 != code {
             slot = (slot + 1) & mask;
         }
         slot

@@ -1,6 +1,6 @@
 //! Levenshtein's distance.
 
-use super::{Distances, Symbol, WORD, add, last_bits};
+use super::{Clock, Distances, Symbol, WORD, add, last_bits};
 
 /// The first column grows by one from row to row.
 const START: [u64; 2] = [u64::MAX, 0];
@@ -34,9 +34,6 @@ fn rise([up, down]: [u64; 2], bits: u64) -> isize {
     (up & bits).count_ones() as isize - (down & bits).count_ones() as isize
 }
 
-/// From how many words on a band is tried.
-const BANDED: usize = 4;
-
 impl Distances {
     /// Of sequences without common prefix and suffix.
     pub(super) fn levenshtein<S: Symbol>(&mut self, pattern: &[S], text: &[S]) -> usize {
@@ -58,7 +55,16 @@ impl Distances {
     fn levenshtein_blocks<S: Symbol>(&mut self, pattern: &[S], text: &[S]) -> usize {
         self.blocks.fill(pattern);
         let words = self.blocks.words();
-        let mut limit = if words < BANDED { usize::MAX } else { self.guess(pattern, text) };
+        if self.blocks.has_whole_rows() {
+            match words {
+                2 => return self.levenshtein_few::<2, S>(pattern, text),
+                3 => return self.levenshtein_few::<3, S>(pattern, text),
+                4 => return self.levenshtein_few::<4, S>(pattern, text),
+                5 => return self.levenshtein_few::<5, S>(pattern, text),
+                _ => {}
+            }
+        }
+        let mut limit = self.guess(pattern, text);
         // A band has about as many rows as its limit; past three quarters the whole matrix is not much more.
         while limit / WORD + 2 < words * 3 / 4 {
             let distance = self.levenshtein_band(pattern.len(), text, limit);
@@ -69,7 +75,19 @@ impl Distances {
         }
         self.columns.vertical.clear();
         self.columns.vertical.resize(words, START);
-        for &symbol in text {
+        // Two columns at a time, so that the state is read and written half as often.
+        let (pairs, odd) = if self.blocks.has_whole_rows() { text.as_chunks() } else { (&[] as &[[S; 2]], text) };
+        for &[one, two] in pairs {
+            let rows = self.blocks.whole_row(one).iter().zip(self.blocks.whole_row(two));
+            let (mut first, mut second) = (TOP, TOP);
+            for (state, (&one, &two)) in self.columns.vertical.iter_mut().zip(rows) {
+                *state = advance(advance(*state, one, &mut first), two, &mut second);
+            }
+            if self.clock.stops(2 * words) {
+                return 0;
+            }
+        }
+        for &symbol in odd {
             let mut carry = TOP;
             for (state, &places) in self.columns.vertical.iter_mut().zip(self.blocks.row(symbol)) {
                 *state = advance(*state, places, &mut carry);
@@ -78,16 +96,25 @@ impl Distances {
                 return 0;
             }
         }
-        self.bottom(0, words, pattern.len(), text.len())
+        bottom(&self.columns.vertical, pattern.len(), text.len())
     }
 
-    /// The cell in the last row, where the row above word `first` holds `top`.
-    fn bottom(&self, first: usize, words: usize, pattern: usize, top: usize) -> usize {
-        let states = self.columns.vertical[first..words].iter().enumerate();
-        let rises = states.map(|(at, &state)| {
-            rise(state, if first + at + 1 == words { last_bits(pattern) } else { u64::MAX })
-        });
-        top.saturating_add_signed(rises.sum())
+    /// The whole matrix in registers.
+    fn levenshtein_few<const N: usize, S: Symbol>(&mut self, pattern: &[S], text: &[S]) -> usize {
+        let mut states = [START; N];
+        for symbols in text.chunks(Clock::STEPS / N) {
+            for &symbol in symbols {
+                let Some(row) = self.blocks.whole_row(symbol).first_chunk::<N>() else { continue };
+                let mut carry = TOP;
+                for (state, &places) in states.iter_mut().zip(row) {
+                    *state = advance(*state, places, &mut carry);
+                }
+            }
+            if self.clock.stops(Clock::STEPS) {
+                return 0;
+            }
+        }
+        bottom(&states, pattern.len(), text.len())
     }
 
     /// The distance if it is at most `limit`, else a number that is at least the distance.
@@ -129,7 +156,7 @@ impl Distances {
         if self.columns.vertical.len() < words {
             return usize::MAX;
         }
-        self.bottom(first, words, pattern, top)
+        bottom(&self.columns.vertical[first..], pattern, top)
     }
 
     /// A limit that the distance probably keeps: how much the beginnings differ tells how much the whole does.
@@ -144,4 +171,11 @@ impl Distances {
         let beyond = pattern.len().abs_diff(text.len());
         (least * pattern.len().max(text.len()) / WORD).saturating_mul(5) / 4 + beyond + WORD / 2
     }
+}
+
+/// The cell in the last row of the pattern, where the row above the first of `states` holds `top`.
+fn bottom(states: &[[u64; 2]], pattern: usize, top: usize) -> usize {
+    let Some((&last, whole)) = states.split_last() else { return top };
+    let rises: isize = whole.iter().map(|&state| rise(state, u64::MAX)).sum();
+    top.saturating_add_signed(rises + rise(last, last_bits(pattern)))
 }

@@ -3,16 +3,16 @@
 use super::{Symbol, WORD};
 
 /// Symbols below this are looked up in an array, others in a hash table.
-pub(super) const LOW: usize = 256;
+pub(in super::super) const LOW: usize = 512;
 
 /// Spreads symbols over a hash table.
 #[inline(always)]
-fn spread(symbol: u32) -> usize {
+pub(in super::super) fn spread(symbol: u32) -> usize {
     (symbol.wrapping_mul(0x9E37_79B1) >> 15) as usize
 }
 
 /// The places of the symbols of a pattern of at most [`WORD`] symbols.
-pub(super) struct Masks {
+pub(in super::super) struct Masks {
     low: [u64; LOW],
     /// Symbol and places; free where there are none.
     high: [(u32, u64); SLOTS],
@@ -30,7 +30,8 @@ impl Default for Masks {
 }
 
 impl Masks {
-    pub(super) fn fill<S: Symbol>(&mut self, pattern: &[S]) {
+    /// Of a pattern, when there is none.
+    pub(in super::super) fn fill<S: Symbol>(&mut self, pattern: &[S]) {
         let mut bit = 1u64;
         for symbol in pattern {
             let code = symbol.code();
@@ -49,7 +50,7 @@ impl Masks {
     }
 
     /// Takes out what [`Masks::fill`] put in.
-    pub(super) fn clear<S: Symbol>(&mut self, pattern: &[S]) {
+    pub(in super::super) fn clear<S: Symbol>(&mut self, pattern: &[S]) {
         for symbol in pattern {
             if let Some(mask) = self.low.get_mut(symbol.code() as usize) {
                 *mask = 0;
@@ -62,8 +63,9 @@ impl Masks {
         }
     }
 
+    /// Where a symbol stands.
     #[inline(always)]
-    pub(super) fn get<S: Symbol>(&self, symbol: S) -> u64 {
+    pub(in super::super) fn get<S: Symbol>(&self, symbol: S) -> u64 {
         let code = symbol.code();
         match self.low.get(code as usize) {
             Some(mask) => *mask,
@@ -120,19 +122,32 @@ impl Default for Blocks {
     }
 }
 
-/// Rows are kept whole up to this many words (1 MiB), or for as many symbols as there are low ones.
+/// Rows are kept whole up to this many words (1 MiB), or for this many symbols.
 const DENSE: usize = 1 << 17;
+const FEW: usize = 256;
+
+/// ASCII needs no numbers of rows.
+const ASCII: usize = 128;
 
 impl Blocks {
     pub(super) fn fill<S: Symbol>(&mut self, pattern: &[S]) {
         self.words = pattern.len().div_ceil(WORD);
+        self.is_sparse = false;
+        self.dense.clear();
+        if S::LOW {
+            self.dense.resize(ASCII * self.words, 0);
+            for (word, symbols) in pattern.chunks(WORD).enumerate() {
+                for (bit, symbol) in symbols.iter().enumerate() {
+                    self.dense[symbol.code() as usize * self.words + word] |= 1 << bit;
+                }
+            }
+            return;
+        }
         let symbols = self.number(pattern);
-        self.is_sparse = symbols > LOW && symbols.saturating_mul(self.words) > DENSE;
-        if self.is_sparse {
+        if symbols > FEW && symbols.saturating_mul(self.words) > DENSE {
             self.fill_sparse(symbols);
             return;
         }
-        self.dense.clear();
         self.dense.resize((symbols + 1) * self.words, 0);
         for (word, numbers) in self.numbers.chunks(WORD).enumerate() {
             for (bit, &number) in numbers.iter().enumerate() {
@@ -145,10 +160,8 @@ impl Blocks {
     fn number<S: Symbol>(&mut self, pattern: &[S]) -> usize {
         self.low.fill(0);
         self.high.clear();
-        if !S::LOW {
-            let high = pattern.iter().filter(|symbol| symbol.code() as usize >= LOW).count();
-            self.high.resize((2 * high).next_power_of_two(), (0, 0));
-        }
+        let high = pattern.iter().filter(|symbol| symbol.code() as usize >= LOW).count();
+        self.high.resize((2 * high).next_power_of_two(), (0, 0));
         self.numbers.clear();
         self.numbers.reserve(pattern.len());
         let mut symbols = 0;
@@ -172,6 +185,7 @@ impl Blocks {
     }
 
     fn fill_sparse(&mut self, symbols: usize) {
+        self.is_sparse = true;
         // First how many words of each row are not zero, then where each row ends, then the words from the last to the
         // first, so that each end becomes a beginning.
         self.starts.clear();
@@ -212,18 +226,38 @@ impl Blocks {
         self.words
     }
 
+    /// Whether [`Blocks::whole_row`] may be asked for.
+    pub(super) fn has_whole_rows(&self) -> bool {
+        !self.is_sparse
+    }
+
+    /// The number of the row of a symbol.
+    #[inline(always)]
+    fn number_of<S: Symbol>(&self, symbol: S) -> usize {
+        let code = symbol.code();
+        if S::LOW {
+            return code as usize;
+        }
+        match self.low.get(code as usize) {
+            Some(number) => *number as usize,
+            None => self.high[self.slot(code)].1 as usize,
+        }
+    }
+
+    /// The row of a symbol, where rows are kept whole.
+    #[inline(always)]
+    pub(super) fn whole_row<S: Symbol>(&self, symbol: S) -> &[u64] {
+        let start = self.number_of(symbol) * self.words;
+        &self.dense[start..start + self.words]
+    }
+
     /// The row of a symbol.
     #[inline]
     pub(super) fn row<S: Symbol>(&mut self, symbol: S) -> &[u64] {
-        let code = symbol.code();
-        let number = match self.low.get(code as usize) {
-            Some(number) => *number,
-            None => self.high[self.slot(code)].1,
-        };
         if !self.is_sparse {
-            let start = number as usize * self.words;
-            return &self.dense[start..start + self.words];
+            return self.whole_row(symbol);
         }
+        let number = self.number_of(symbol) as u32;
         if number != self.made {
             for &(word, _) in &self.entries[range(&self.starts, self.made)] {
                 self.row[word as usize] = 0;

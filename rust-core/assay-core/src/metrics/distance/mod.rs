@@ -11,7 +11,7 @@
 
 mod lcs;
 mod levenshtein;
-mod masks;
+pub(super) mod masks;
 mod osa;
 pub(super) mod words;
 
@@ -45,7 +45,7 @@ impl Symbol for u32 {
 }
 
 /// How many rows of the matrix a word holds.
-const WORD: usize = u64::BITS as usize;
+pub(super) const WORD: usize = u64::BITS as usize;
 
 /// Which number is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,8 +135,9 @@ impl Distances {
         }
         let affixes = left[..prefix].chars().count() + left[left.len() - suffix..].chars().count();
         let mut decoded = (std::mem::take(&mut self.left), std::mem::take(&mut self.right));
-        decode(cores.0, &mut decoded.0);
-        decode(cores.1, &mut decoded.1);
+        let page = page_of(cores.0);
+        decode(cores.0, page, &mut decoded.0);
+        decode(cores.1, page, &mut decoded.1);
         let lengths = (decoded.0.len() + affixes, decoded.1.len() + affixes);
         let value = self.cores(measure, &decoded.0, &decoded.1, affixes);
         (self.left, self.right) = decoded;
@@ -184,9 +185,23 @@ fn add(a: u64, b: u64, carry: bool) -> (u64, bool) {
     (sum, first | second)
 }
 
-fn decode(text: &str, symbols: &mut Vec<u32>) {
+/// How many code points of a script lie together.
+const PAGE: u32 = 256;
+
+/// Where the page of the first code point beyond Latin-1 begins.
+pub(super) fn page_of(text: &str) -> u32 {
+    text.chars().map(u32::from).find(|&code| code >= PAGE).unwrap_or_default() / PAGE * PAGE
+}
+
+/// The code points as symbols. Those of Latin-1 and those of one more page become the low symbols, so that a text in
+/// one script needs no hash table.
+pub(super) fn decode(text: &str, page: u32, symbols: &mut Vec<u32>) {
     symbols.clear();
-    symbols.extend(text.chars().map(u32::from));
+    symbols.extend(text.chars().map(|c| match u32::from(c) {
+        code if code < PAGE => code,
+        code if code.wrapping_sub(page) < PAGE => code - page + PAGE,
+        code => code + masks::LOW as u32,
+    }));
 }
 
 /// How many bytes both texts begin with and end with, in whole characters, without overlap.

@@ -12,8 +12,8 @@ use super::super::squad::is_space;
 pub(in super::super) struct Vocabulary {
     /// A word's number plus one, or zero for a free slot. A power of two.
     slots: Vec<u32>,
-    /// Of each word its hash and where it stands in `bytes`.
-    words: Vec<(u64, Range<usize>)>,
+    words: Vec<Word>,
+    /// All texts.
     bytes: Vec<u8>,
 }
 
@@ -33,17 +33,17 @@ impl Vocabulary {
     /// Puts the numbers of the words of `text` into `numbers`, and learns the words.
     pub(in super::super) fn learn(&mut self, text: &str, numbers: &mut Vec<u32>) {
         numbers.clear();
-        self.bytes.reserve(text.len());
+        let text = strip(text);
+        let offset = self.bytes.len();
+        self.bytes.extend_from_slice(text.as_bytes());
         split(text, |word| {
             if 2 * self.words.len() >= self.slots.len() {
                 self.grow();
             }
-            let hash = hash(word);
-            let slot = self.slot(hash, word);
+            let word = Word::new(&self.bytes, offset + word.start..offset + word.end);
+            let slot = self.slot(&word);
             if self.slots[slot] == 0 {
-                let start = self.bytes.len();
-                self.bytes.extend_from_slice(word);
-                self.words.push((hash, start..self.bytes.len()));
+                self.words.push(word);
                 self.slots[slot] = self.words.len() as u32;
             }
             numbers.push(self.slots[slot] - 1);
@@ -51,11 +51,12 @@ impl Vocabulary {
     }
 
     /// The slot of a word, or the free one where it would go.
-    fn slot(&self, hash: u64, word: &[u8]) -> usize {
+    #[inline]
+    fn slot(&self, word: &Word) -> usize {
         let mask = self.slots.len() - 1;
-        let mut slot = (hash >> 32) as usize & mask;
-        while let Some((known_hash, known)) = self.words.get((self.slots[slot] as usize).wrapping_sub(1)) {
-            if *known_hash == hash && self.bytes[known.clone()] == *word {
+        let mut slot = word.spread() & mask;
+        while let Some(known) = self.words.get((self.slots[slot] as usize).wrapping_sub(1)) {
+            if known.equals(word, &self.bytes) {
                 break;
             }
             slot = (slot + 1) & mask;
@@ -67,8 +68,8 @@ impl Vocabulary {
         let slots = (2 * self.slots.len()).max(FEWEST);
         self.slots.clear();
         self.slots.resize(slots, 0);
-        for (number, (hash, _)) in self.words.iter().enumerate() {
-            let mut slot = (hash >> 32) as usize & (slots - 1);
+        for (number, word) in self.words.iter().enumerate() {
+            let mut slot = word.spread() & (slots - 1);
             while self.slots[slot] != 0 {
                 slot = (slot + 1) & (slots - 1);
             }
@@ -77,15 +78,46 @@ impl Vocabulary {
     }
 }
 
-fn hash(word: &[u8]) -> u64 {
-    const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
-    let (chunks, rest) = word.as_chunks::<8>();
-    let mut hash = (word.len() as u64).wrapping_mul(ODD);
-    for chunk in chunks {
-        hash = (hash ^ u64::from_le_bytes(*chunk)).wrapping_mul(ODD).rotate_left(29);
+/// A word and where it stands.
+struct Word {
+    start: usize,
+    length: usize,
+    /// The bytes themselves where there are at most eight, else a hash of them.
+    key: u64,
+}
+
+const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+
+impl Word {
+    #[inline]
+    fn new(bytes: &[u8], at: Range<usize>) -> Word {
+        let (start, length) = (at.start, at.len());
+        let word = &bytes[at.clone()];
+        let key = match bytes[..at.end].last_chunk::<8>() {
+            // Eight bytes that end with the word, less those before it.
+            Some(chunk) if length <= 8 => u64::from_le_bytes(*chunk) >> (8 * (8 - length.max(1))),
+            _ => {
+                let (chunks, rest) = word.as_chunks::<8>();
+                let rest = rest.iter().rev().fold(0, |bits, &byte| bits << 8 | u64::from(byte));
+                let mix = |hash: u64, chunk: u64| (hash ^ chunk).wrapping_mul(ODD).rotate_left(29);
+                chunks.iter().fold(0, |hash, chunk| mix(hash, u64::from_le_bytes(*chunk))) ^ rest
+            }
+        };
+        Word { start, length, key }
     }
-    let rest = rest.iter().fold(0, |bits, &byte| bits << 8 | u64::from(byte));
-    (hash ^ rest).wrapping_mul(ODD)
+
+    #[inline]
+    fn spread(&self) -> usize {
+        (self.key.wrapping_mul(ODD) >> 32) as usize
+    }
+
+    #[inline]
+    fn equals(&self, other: &Word, bytes: &[u8]) -> bool {
+        let of = |word: &Word| bytes[word.start..word.start + word.length].iter();
+        self.key == other.key
+            && self.length == other.length
+            && (self.length <= 8 || of(self).eq(of(other)))
+    }
 }
 
 /// `text` without the whitespace at its ends: Python's `str.strip()`.
@@ -93,43 +125,72 @@ pub(in super::super) fn strip(text: &str) -> &str {
     text.trim_matches(is_space)
 }
 
-/// Calls `each` for every word.
-fn split(text: &str, mut each: impl FnMut(&[u8])) {
-    let text = strip(text);
-    let bytes = text.as_bytes();
+/// Calls `each` with the place of every word of a stripped text.
+fn split(text: &str, each: impl FnMut(Range<usize>)) {
+    if text.is_ascii() { split_ascii(text.as_bytes(), each) } else { split_unicode(text, each) }
+}
+
+fn split_ascii(bytes: &[u8], mut each: impl FnMut(Range<usize>)) {
     // A word begins at `start`.
     let (mut start, mut at) = (0, 0);
     while at < bytes.len() {
-        if !may_be_space(bytes[at]) {
+        at = end_of_word(bytes, at);
+        let end = at + bytes[at..].iter().take_while(|byte| is_ascii_space(**byte)).count();
+        if end > at + 1 || bytes.get(at).is_none_or(|byte| *byte == b' ') {
+            if at > start {
+                each(start..at);
+            }
+            start = end;
+        }
+        at = end.max(at + 1);
+    }
+    if start < bytes.len() {
+        each(start..bytes.len());
+    }
+}
+
+/// The first place from `at` on that is a space or less.
+#[inline]
+fn end_of_word(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    while let Some(chunk) = bytes[at..].first_chunk::<8>() {
+        let chunk = u64::from_le_bytes(*chunk);
+        // The lowest bit is that of the first such byte; those above it may be wrong.
+        let found = chunk.wrapping_sub(ONES * 0x21) & !chunk & (ONES * 0x80);
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    at + bytes[at..].iter().take_while(|byte| **byte > b' ').count()
+}
+
+fn is_ascii_space(byte: u8) -> bool {
+    matches!(byte, b'\t'..=b'\r' | 0x1C..=b' ')
+}
+
+fn split_unicode(text: &str, mut each: impl FnMut(Range<usize>)) {
+    let bytes = text.as_bytes();
+    let (mut start, mut at) = (0, 0);
+    while at < bytes.len() {
+        // Whitespace begins with one of these bytes.
+        if !(is_ascii_space(bytes[at]) || matches!(bytes[at], 0xC2 | 0xE1..=0xE3)) {
             at += 1;
             continue;
         }
-        let end = at + spaces(&text[at..]);
+        let rest = text.get(at..).unwrap_or_default();
+        let end = at + rest.len() - rest.trim_start_matches(is_space).len();
         if end == at {
             at += 1;
-            while !text.is_char_boundary(at) {
-                at += 1;
-            }
             continue;
         }
-        let is_single = text[at..end].chars().nth(1).is_none();
-        if !is_single || bytes[at] == b' ' {
-            each(&bytes[start..at]);
+        if bytes[at] == b' ' || text[at..end].chars().nth(1).is_some() {
+            each(start..at);
             start = end;
         }
         at = end;
     }
     if start < bytes.len() {
-        each(&bytes[start..]);
+        each(start..bytes.len());
     }
-}
-
-/// Whether a whitespace character may begin with this byte.
-fn may_be_space(byte: u8) -> bool {
-    matches!(byte, b'\t'..=b'\r' | 0x1C..=b' ' | 0xC2 | 0xE1..=0xE3)
-}
-
-/// How many bytes of whitespace `text` begins with.
-fn spaces(text: &str) -> usize {
-    text.len() - text.trim_start_matches(is_space).len()
 }
