@@ -1,5 +1,7 @@
 //! Levenshtein's distance.
 
+use std::ops::Range;
+
 use super::{Clock, Distances, Symbol, WORD, add, last_bits};
 
 /// The first column grows by one from row to row.
@@ -64,39 +66,17 @@ impl Distances {
                 _ => {}
             }
         }
+        let longest = pattern.len().max(text.len());
         let mut limit = self.guess(pattern, text);
-        // A band has about as many rows as its limit; past three quarters the whole matrix is not much more.
-        while limit / WORD + 2 < words * 3 / 4 {
+        loop {
+            // A band has about as many rows as its limit: past a half, all that there may be is not much more.
+            limit = if limit > longest / 2 { longest } else { limit };
             let distance = self.levenshtein_band(pattern.len(), text, limit);
-            if distance <= limit {
+            if distance <= limit || limit == longest {
                 return distance;
             }
-            limit = limit.saturating_mul(2);
+            limit *= 2;
         }
-        self.columns.vertical.clear();
-        self.columns.vertical.resize(words, START);
-        // Two columns at a time, so that the state is read and written half as often.
-        let (pairs, odd) = if self.blocks.has_whole_rows() { text.as_chunks() } else { (&[] as &[[S; 2]], text) };
-        for &[one, two] in pairs {
-            let rows = self.blocks.whole_row(one).iter().zip(self.blocks.whole_row(two));
-            let (mut first, mut second) = (TOP, TOP);
-            for (state, (&one, &two)) in self.columns.vertical.iter_mut().zip(rows) {
-                *state = advance(advance(*state, one, &mut first), two, &mut second);
-            }
-            if self.clock.stops(2 * words) {
-                return 0;
-            }
-        }
-        for &symbol in odd {
-            let mut carry = TOP;
-            for (state, &places) in self.columns.vertical.iter_mut().zip(self.blocks.row(symbol)) {
-                *state = advance(*state, places, &mut carry);
-            }
-            if self.clock.stops(words) {
-                return 0;
-            }
-        }
-        bottom(&self.columns.vertical, pattern.len(), text.len())
     }
 
     /// The whole matrix in registers.
@@ -130,33 +110,34 @@ impl Distances {
                 (shorter + limit.saturating_sub(shorter) / 2, limit.saturating_sub(shorter) / 2)
             }
         };
-        self.columns.vertical.clear();
-        let (mut first, mut top) = (0, 0usize);
-        for (column, &symbol) in text.iter().enumerate() {
-            // Rows count from zero here, as the columns do: row r is the cell after symbol r of the pattern.
-            let last = column.saturating_add(below).min(pattern - 1) / WORD;
-            if last >= self.columns.vertical.len() {
-                self.columns.vertical.resize(last + 1, START);
+        // Two columns at a time, so that the state is read and written half as often.
+        let (pairs, odd) = if self.blocks.has_whole_rows() { text.as_chunks() } else { (&[] as &[[S; 2]], text) };
+        let mut band = Band { above, below, last_row: pattern - 1, first: 0, top: 0 };
+        let states = &mut self.columns.vertical;
+        states.clear();
+        for (pair, &[one, two]) in pairs.iter().enumerate() {
+            let range = band.advance(states, 2 * pair, 2 * pair + 1);
+            let rows = self.blocks.whole_row(one)[range.clone()].iter().zip(&self.blocks.whole_row(two)[range.clone()]);
+            let (mut first, mut second) = (TOP, TOP);
+            for (state, (&one, &two)) in states[range.clone()].iter_mut().zip(rows) {
+                *state = advance(advance(*state, one, &mut first), two, &mut second);
             }
-            let wanted = (column.saturating_sub(above) / WORD).min(last);
-            while first < wanted {
-                top = top.saturating_add_signed(rise(self.columns.vertical[first], u64::MAX));
-                first += 1;
-            }
-            top += 1;
-            let mut carry = TOP;
-            let row = &self.blocks.row(symbol)[first..=last];
-            for (state, &places) in self.columns.vertical[first..=last].iter_mut().zip(row) {
-                *state = advance(*state, places, &mut carry);
-            }
-            if self.clock.stops(last - first + 1) {
+            if self.clock.stops(2 * range.len()) {
                 return 0;
             }
         }
-        if self.columns.vertical.len() < words {
-            return usize::MAX;
+        for (at, &symbol) in odd.iter().enumerate() {
+            let column = 2 * pairs.len() + at;
+            let range = band.advance(states, column, column);
+            let mut carry = TOP;
+            for (state, &places) in states[range.clone()].iter_mut().zip(&self.blocks.row(symbol)[range.clone()]) {
+                *state = advance(*state, places, &mut carry);
+            }
+            if self.clock.stops(range.len()) {
+                return 0;
+            }
         }
-        bottom(&self.columns.vertical[first..], pattern, top)
+        if states.len() < words { usize::MAX } else { bottom(&states[band.first..], pattern, band.top) }
     }
 
     /// A limit that the distance probably keeps: how much the beginnings differ tells how much the whole does.
@@ -178,4 +159,34 @@ fn bottom(states: &[[u64; 2]], pattern: usize, top: usize) -> usize {
     let Some((&last, whole)) = states.split_last() else { return top };
     let rises: isize = whole.iter().map(|&state| rise(state, u64::MAX)).sum();
     top.saturating_add_signed(rises + rise(last, last_bits(pattern)))
+}
+
+/// Which words of a column are computed.
+struct Band {
+    /// How many rows above the diagonal and below it.
+    above: usize,
+    below: usize,
+    last_row: usize,
+    /// The first word, and the cell in the row above it.
+    first: usize,
+    top: usize,
+}
+
+impl Band {
+    /// Moves on over the columns from `from` to `to`. Rows count from zero, as columns do: row r is the cell after symbol
+    /// r of the pattern.
+    #[inline]
+    fn advance(&mut self, states: &mut Vec<[u64; 2]>, from: usize, to: usize) -> Range<usize> {
+        let end = to.saturating_add(self.below).min(self.last_row) / WORD + 1;
+        if end > states.len() {
+            states.resize(end, START);
+        }
+        let first = (from.saturating_sub(self.above) / WORD).min(end - 1);
+        while self.first < first {
+            self.top = self.top.saturating_add_signed(rise(states[self.first], u64::MAX));
+            self.first += 1;
+        }
+        self.top += to - from + 1;
+        self.first..end
+    }
 }

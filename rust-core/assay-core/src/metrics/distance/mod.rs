@@ -188,9 +188,13 @@ fn add(a: u64, b: u64, carry: bool) -> (u64, bool) {
 /// How many code points of a script lie together.
 const PAGE: u32 = 256;
 
-/// Where the page of the first code point beyond Latin-1 begins.
+/// From here on lie scripts of many pages.
+const MANY_PAGES: u32 = 0x2E80;
+
+/// Where the page of the first code point beyond Latin-1 begins; 0 for a script of many pages.
 pub(super) fn page_of(text: &str) -> u32 {
-    text.chars().map(u32::from).find(|&code| code >= PAGE).unwrap_or_default() / PAGE * PAGE
+    let first = text.chars().map(u32::from).find(|&code| code >= PAGE).unwrap_or_default();
+    if first < MANY_PAGES { first / PAGE * PAGE } else { 0 }
 }
 
 /// The code points as symbols. Those of Latin-1 and those of one more page become the low symbols, so that a text in
