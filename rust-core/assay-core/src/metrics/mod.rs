@@ -5,11 +5,20 @@
 
 mod contains;
 mod distance;
+pub mod distinct_n;
 mod edit_similarity;
 mod error_rate;
 mod exact_match;
+pub mod extract;
 mod jaro_winkler;
+mod json_match;
+mod json_text;
+mod length_ratio;
+mod numeric_match;
 mod osa_distance;
+mod pattern;
+pub mod perplexity;
+mod regex_match;
 mod squad;
 mod token_f1;
 
@@ -94,6 +103,10 @@ pub const METRICS: &[MetricInfo] = &[
     osa_distance::INFO,
     error_rate::WER,
     error_rate::CER,
+    numeric_match::INFO,
+    regex_match::INFO,
+    json_match::INFO,
+    length_ratio::INFO,
 ];
 
 /// The functions of [`METRICS`].

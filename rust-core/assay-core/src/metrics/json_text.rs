@@ -1,0 +1,246 @@
+//! JSON values: where they stand in a text, when they are equal, and paths into them.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+use super::numeric_match::Tolerance;
+
+/// The first JSON value in a text: the whole of it, else what stands in the first code fence that holds one, else the
+/// first object or list that stands in it.
+pub(super) fn find_json(text: &str) -> Option<Value> {
+    if let Ok(value) = serde_json::from_str(text) {
+        return Some(value);
+    }
+    let fenced = text.split("```").skip(1).step_by(2).find_map(|fence| {
+        // The line of the fence may name a language.
+        let after_line = fence.split_once('\n').map_or(fence, |(_, rest)| rest);
+        serde_json::from_str(after_line).ok()
+    });
+    fenced.or_else(|| {
+        let starts = text.match_indices(['{', '[']);
+        starts.filter_map(|(at, _)| text.get(at..)).find_map(first_value)
+    })
+}
+
+/// The value at the beginning of a text.
+fn first_value(text: &str) -> Option<Value> {
+    // Most brackets begin none, and most of what fails does so deep inside: so nothing is made before it is known to end.
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Skipped>();
+    values.next()?.ok()?;
+    serde_json::from_str(text.get(..values.byte_offset())?).ok()
+}
+
+/// A value that was read and not kept.
+struct Skipped;
+
+impl<'de> Deserialize<'de> for Skipped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Skipped, D::Error> {
+        deserializer.deserialize_any(Skip)
+    }
+}
+
+struct Skip;
+
+impl<'de> Visitor<'de> for Skip {
+    type Value = Skipped;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Skipped, E> {
+        Ok(Skipped)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Skipped, E> {
+        Ok(Skipped)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Skipped, E> {
+        Ok(Skipped)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Skipped, E> {
+        Ok(Skipped)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Skipped, E> {
+        Ok(Skipped)
+    }
+
+    fn visit_unit<E>(self) -> Result<Skipped, E> {
+        Ok(Skipped)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Skipped, A::Error> {
+        while items.next_element::<Skipped>()?.is_some() {}
+        Ok(Skipped)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Skipped, A::Error> {
+        while entries.next_entry::<Skipped, Skipped>()?.is_some() {}
+        Ok(Skipped)
+    }
+}
+
+/// Whether two values are equal: numbers by what they are, objects whatever the order of their names.
+pub(super) fn equal(a: &Value, b: &Value, tolerance: Tolerance) -> bool {
+    match (a, b) {
+        (Value::Number(x), Value::Number(y)) => x == y || numbers_are_close(x, y, tolerance),
+        (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| equal(x, y, tolerance)),
+        (Value::Object(x), Value::Object(y)) => {
+            x.len() == y.len()
+                && x.iter().all(|(name, value)| y.get(name).is_some_and(|other| equal(value, other, tolerance)))
+        }
+        _ => a == b,
+    }
+}
+
+/// Whether all that `part` says stands in `whole` too: objects may have more names there, also within objects and lists;
+/// all else is [`equal`].
+pub(super) fn contains(whole: &Value, part: &Value, tolerance: Tolerance) -> bool {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => part
+            .iter()
+            .all(|(name, value)| whole.get(name).is_some_and(|other| contains(other, value, tolerance))),
+        (Value::Array(whole), Value::Array(part)) => {
+            whole.len() == part.len() && whole.iter().zip(part).all(|(x, y)| contains(x, y, tolerance))
+        }
+        _ => equal(whole, part, tolerance),
+    }
+}
+
+fn numbers_are_close(a: &serde_json::Number, b: &serde_json::Number, tolerance: Tolerance) -> bool {
+    // Whole numbers are told apart beyond what a double can hold.
+    let whole = |n: &serde_json::Number| n.as_i128();
+    match (whole(a), whole(b)) {
+        (Some(_), Some(_)) if tolerance.relative == 0.0 => false,
+        _ => match (a.as_f64(), b.as_f64()) {
+            (Some(a), Some(b)) => tolerance.is_close(a, b),
+            _ => false,
+        },
+    }
+}
+
+/// A way into a value, as a JSON pointer (RFC 6901).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Path(String);
+
+impl Path {
+    /// From a JSON pointer such as `/a/0/b`, or a path such as `$.a[0].b` or `$['a'][0]["b"]`. The error says what is wrong.
+    pub(super) fn parse(text: &str) -> Result<Path, String> {
+        match text.strip_prefix('$') {
+            Some(steps) => Path::of_steps(steps),
+            None if text.is_empty() || text.starts_with('/') => Ok(Path(text.to_string())),
+            None => Err(format!("the path '{text}' begins neither with $ nor with /")),
+        }
+    }
+
+    fn of_steps(steps: &str) -> Result<Path, String> {
+        let mut pointer = String::new();
+        let mut rest = steps;
+        while !rest.is_empty() {
+            let (name, after) = step(rest).ok_or_else(|| {
+                format!("the path '${steps}' has a step that is none of .name, ['name'] and [number]: '{rest}'")
+            })?;
+            pointer.push('/');
+            pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+            rest = after;
+        }
+        Ok(Path(pointer))
+    }
+
+    /// The value there.
+    pub(super) fn find<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+        value.pointer(&self.0)
+    }
+}
+
+/// The first step of a path and what follows it.
+fn step(text: &str) -> Option<(&str, &str)> {
+    if let Some(rest) = text.strip_prefix('.') {
+        let end = rest.find(['.', '[']).unwrap_or(rest.len());
+        return rest.split_at_checked(end).filter(|(name, _)| !name.is_empty());
+    }
+    let rest = text.strip_prefix('[')?;
+    for (open, close) in [("'", "']"), ("\"", "\"]")] {
+        if let Some(name) = rest.strip_prefix(open) {
+            return name.split_once(close);
+        }
+    }
+    rest.split_once(']').filter(|(place, _)| !place.is_empty() && place.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const EXACT: Tolerance = Tolerance { relative: 0.0, absolute: 0.0 };
+
+    #[test]
+    fn the_first_value_of_a_text() {
+        for (text, value) in [
+            (" 3 ", Some(json!(3))),
+            ("\"text\"", Some(json!("text"))),
+            ("Here it is:\n```json\n{\"a\": [1]}\n```\nDone.", Some(json!({"a": [1]}))),
+            ("See [1].\n```\n[2]\n```", Some(json!([2]))),
+            ("```python\nx = {}\n```\nand ```{\"a\": 1}```", Some(json!({"a": 1}))),
+            ("The set {x} is {\"a\": {\"b\": \"}\"}} or [2].", Some(json!({"a": {"b": "}"}}))),
+            ("cut off: {\"a\": 1", None),
+            ("nothing, not even 3", None),
+        ] {
+            assert_eq!(find_json(text), value, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_of_open_brackets_takes_little_time() {
+        let start = std::time::Instant::now();
+        for text in ["[".repeat(100_000), "{\"a\":".repeat(20_000), "[1,".repeat(30_000), "[\"".repeat(50_000)] {
+            assert_eq!(find_json(&text), None);
+        }
+        assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+    }
+
+    #[test]
+    fn values_are_equal_by_what_they_are() {
+        let parse = |text| serde_json::from_str::<Value>(text).unwrap();
+        for (a, b, are_equal) in [
+            ("{\"a\": 1, \"b\": [2]}", "{\"b\": [2.0], \"a\": 1e0}", true),
+            ("[1, 2]", "[2, 1]", false),
+            ("9007199254740993", "9007199254740992", false),
+            ("18446744073709551615", "18446744073709551616", true),
+            ("-0.0", "0", true),
+            ("1", "\"1\"", false),
+            ("null", "false", false),
+            ("{\"a\": null}", "{}", false),
+        ] {
+            assert_eq!(equal(&parse(a), &parse(b), EXACT), are_equal, "{a} {b}");
+        }
+        assert!(equal(&json!([99]), &json!([100.5]), Tolerance { relative: 0.02, absolute: 0.0 }));
+        assert!(contains(&json!({"a": [{"b": 1, "c": 2}], "d": 3}), &json!({"a": [{"b": 1}]}), EXACT));
+        assert!(!contains(&json!({"a": [1, 2]}), &json!({"a": [1]}), EXACT));
+    }
+
+    #[test]
+    fn paths_and_pointers() {
+        let value = json!({"a": [{"b c": 1}, {"x/y~z": 2}], "": 3});
+        for (path, found) in [
+            ("$", Some(value.clone())),
+            ("$.a[0]['b c']", Some(json!(1))),
+            ("/a/1/x~1y~0z", Some(json!(2))),
+            ("$['a'][1][\"x/y~z\"]", Some(json!(2))),
+            ("/", Some(json!(3))),
+            ("$.a[7]", None),
+            ("$.b.c", None),
+        ] {
+            assert_eq!(Path::parse(path).unwrap().find(&value), found.as_ref(), "{path}");
+        }
+        for bad in ["a.b", "$a", "$.", "$[-1]", "$[*]", "$['a", "$..a"] {
+            assert!(Path::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
