@@ -1,8 +1,5 @@
 //! JSON values: where they stand in a text, when they are equal, and paths into them.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::numeric_match::Tolerance;
@@ -24,64 +21,87 @@ pub(super) fn find_json(text: &str) -> Option<Value> {
     })
 }
 
-/// The value at the beginning of a text.
+/// The object or list at the beginning of a text.
 fn first_value(text: &str) -> Option<Value> {
-    // Most brackets begin none, and most of what fails does so deep inside: so nothing is made before it is known to end.
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Skipped>();
-    values.next()?.ok()?;
-    serde_json::from_str(text.get(..values.byte_offset())?).ok()
+    serde_json::from_str(text.get(..end_of_value(text.as_bytes())?)?).ok()
 }
 
-/// A value that was read and not kept.
-struct Skipped;
+/// How deep values may be nested, which is what serde_json takes. So a text of brackets alone takes linear time.
+const DEEPEST: u32 = 127;
 
-impl<'de> Deserialize<'de> for Skipped {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Skipped, D::Error> {
-        deserializer.deserialize_any(Skip)
+/// Where the object or list ends with which `bytes` begins, if it does end. Numbers and words are not looked at closely.
+fn end_of_value(bytes: &[u8]) -> Option<usize> {
+    enum Next {
+        Value,
+        Name,
+        After,
+    }
+    // A bit for each value that is open: 1 for an object.
+    let mut open = 0u128;
+    let mut depth = 0;
+    let mut next = Next::Value;
+    let mut at = 0;
+    loop {
+        at = after_space(bytes, at);
+        let byte = *bytes.get(at)?;
+        let is_object = open & 1 == 1;
+        match (&next, byte) {
+            (Next::Value, b'{' | b'[') if depth < DEEPEST => {
+                depth += 1;
+                open = open << 1 | u128::from(byte == b'{');
+                at = after_space(bytes, at + 1);
+                next = match (byte, bytes.get(at)?) {
+                    (b'{', b'}') | (b'[', b']') => Next::After,
+                    (b'{', _) => Next::Name,
+                    _ => Next::Value,
+                };
+            }
+            (Next::Value, b'"') => {
+                at = end_of_string(bytes, at)?;
+                next = Next::After;
+            }
+            (Next::Value, b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
+                let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+                at += bytes[at..].iter().take_while(is_part).count();
+                next = Next::After;
+            }
+            (Next::Name, b'"') => {
+                at = after_space(bytes, end_of_string(bytes, at)?);
+                if *bytes.get(at)? != b':' {
+                    return None;
+                }
+                at += 1;
+                next = Next::Value;
+            }
+            (Next::After, b',') => {
+                at += 1;
+                next = if is_object { Next::Name } else { Next::Value };
+            }
+            (Next::After, b'}') if is_object => (at, depth, open) = (at + 1, depth - 1, open >> 1),
+            (Next::After, b']') if !is_object => (at, depth, open) = (at + 1, depth - 1, open >> 1),
+            _ => return None,
+        }
+        if depth == 0 {
+            return Some(at);
+        }
     }
 }
 
-struct Skip;
+fn after_space(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
+}
 
-impl<'de> Visitor<'de> for Skip {
-    type Value = Skipped;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Skipped, E> {
-        Ok(Skipped)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Skipped, E> {
-        Ok(Skipped)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Skipped, E> {
-        Ok(Skipped)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Skipped, E> {
-        Ok(Skipped)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Skipped, E> {
-        Ok(Skipped)
-    }
-
-    fn visit_unit<E>(self) -> Result<Skipped, E> {
-        Ok(Skipped)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Skipped, A::Error> {
-        while items.next_element::<Skipped>()?.is_some() {}
-        Ok(Skipped)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Skipped, A::Error> {
-        while entries.next_entry::<Skipped, Skipped>()?.is_some() {}
-        Ok(Skipped)
+/// The place after the quote that ends the string that begins at `at`.
+fn end_of_string(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut at = at + 1;
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            0..0x20 => return None,
+            _ => at += 1,
+        }
     }
 }
 
@@ -176,6 +196,7 @@ fn step(text: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
 
     const EXACT: Tolerance = Tolerance { relative: 0.0, absolute: 0.0 };
@@ -203,6 +224,18 @@ mod tests {
             assert_eq!(find_json(&text), None);
         }
         assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn a_value_ends_where_serde_json_says(text in "([{\\[\\]}:, ]|\"[a{\\\\\"]?\"|1|null){1,12}", open in "[{\\[]") {
+            let text = open + &text;
+            let mut values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
+            let value = values.next().and_then(Result::ok);
+            prop_assert_eq!(first_value(&text), value);
+        }
     }
 
     #[test]
