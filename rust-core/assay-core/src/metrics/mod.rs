@@ -4,7 +4,21 @@
 //! joins the table [`METRICS`]; nothing else needs to know of it.
 
 mod contains;
+mod distance;
+pub mod distinct_n;
+mod edit_similarity;
+mod error_rate;
 mod exact_match;
+pub mod extract;
+mod jaro_winkler;
+mod json_match;
+mod json_text;
+mod length_ratio;
+mod numeric_match;
+mod osa_distance;
+mod pattern;
+pub mod perplexity;
+mod regex_match;
 mod squad;
 mod token_f1;
 
@@ -79,7 +93,21 @@ pub trait Metric: Send {
 }
 
 /// Every metric.
-pub const METRICS: &[MetricInfo] = &[exact_match::INFO, token_f1::INFO, contains::INFO];
+pub const METRICS: &[MetricInfo] = &[
+    exact_match::INFO,
+    token_f1::INFO,
+    contains::INFO,
+    edit_similarity::LEVENSHTEIN,
+    edit_similarity::INDEL,
+    jaro_winkler::INFO,
+    osa_distance::INFO,
+    error_rate::WER,
+    error_rate::CER,
+    numeric_match::INFO,
+    regex_match::INFO,
+    json_match::INFO,
+    length_ratio::INFO,
+];
 
 /// The functions of [`METRICS`].
 pub const FUNCTIONS: &[FunctionInfo] = &{

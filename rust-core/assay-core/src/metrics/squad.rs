@@ -257,7 +257,7 @@ fn has_no_case(c: char) -> bool {
 }
 
 /// Python's `str.isspace()`, by which `str.split()` splits. It has the separators 1C to 1F, which Rust does not count.
-fn is_space(c: char) -> bool {
+pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\x1C'..='\x1F')
 }
 
