@@ -5,6 +5,10 @@
 
 mod contains;
 mod exact_match;
+mod interner;
+mod meteor;
+mod porter;
+mod rouge;
 mod squad;
 mod token_f1;
 
@@ -79,7 +83,18 @@ pub trait Metric: Send {
 }
 
 /// Every metric.
-pub const METRICS: &[MetricInfo] = &[exact_match::INFO, token_f1::INFO, contains::INFO];
+pub const METRICS: &[MetricInfo] = &[
+    exact_match::INFO,
+    token_f1::INFO,
+    contains::INFO,
+    rouge::ROUGE_1,
+    rouge::ROUGE_2,
+    rouge::ROUGE_3,
+    rouge::ROUGE_L,
+    rouge::ROUGE_LSUM,
+    rouge::ROUGE_UNICODE,
+    meteor::INFO,
+];
 
 /// The functions of [`METRICS`].
 pub const FUNCTIONS: &[FunctionInfo] = &{
