@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 
 /// Gives each distinct token a number, from 0 upward, in memory that it keeps.
 pub(super) struct Interner {
-    /// The bytes of the tokens, one after the other.
+    /// The bytes of tokens longer than [`SHORT`], one after the other.
     bytes: Vec<u8>,
     tokens: Vec<Token>,
     /// A token's number plus one, or zero for a free slot. A power of two, more than there are tokens.
@@ -16,7 +16,7 @@ pub(super) struct Interner {
 #[derive(Clone, Copy)]
 struct Token {
     /// The bytes themselves where there are at most [`SHORT`], else a hash of them.
-    key: u64,
+    key: [u8; SHORT],
     length: usize,
     start: usize,
     slot: usize,
@@ -49,33 +49,57 @@ impl Interner {
     /// The token whose number is `id`.
     pub(super) fn token(&self, id: u32) -> &[u8] {
         let token = &self.tokens[id as usize];
-        &self.bytes[token.start..token.start + token.length]
+        match token.key.get(..token.length) {
+            Some(short) => short,
+            None => &self.bytes[token.start..token.start + token.length],
+        }
     }
 
     /// The number of `token`.
+    #[inline]
     pub(super) fn intern(&mut self, token: &[u8]) -> u32 {
-        if self.tokens.len() * 2 >= self.slots.len() {
-            self.grow();
-        }
-        let key = self.key(token);
+        self.intern_part(token, 0, token.len())
+    }
+
+    /// The number of the token that is `text[start..end]`. Faster than [`Interner::intern`] where more bytes follow.
+    #[inline]
+    pub(super) fn intern_part(&mut self, text: &[u8], start: usize, end: usize) -> u32 {
+        let length = end - start;
+        let key = match text[start..].first_chunk() {
+            Some(chunk) if (1..=SHORT).contains(&length) => {
+                u64::from_le_bytes(*chunk) & (u64::MAX >> (64 - 8 * length as u32))
+            }
+            _ => self.key(&text[start..end]),
+        };
         let mask = self.slots.len() - 1;
         let mut slot = self.first_slot(key);
         while let Some(known) = self.tokens.get((self.slots[slot] as usize).wrapping_sub(1)) {
-            if known.key == key
-                && known.length == token.len()
-                && (token.len() <= SHORT || self.token(self.slots[slot] - 1) == token)
+            if known.key == key.to_le_bytes()
+                && known.length == length
+                && (length <= SHORT || self.bytes[known.start..known.start + length] == text[start..end])
             {
                 return self.slots[slot] - 1;
             }
             slot = (slot + 1) & mask;
         }
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(token);
-        self.tokens.push(Token { key, length: token.len(), start, slot });
-        self.slots[slot] = self.tokens.len() as u32;
-        self.slots[slot] - 1
+        self.add(&text[start..end], key, slot)
     }
 
+    fn add(&mut self, token: &[u8], key: u64, slot: usize) -> u32 {
+        let start = self.bytes.len();
+        if token.len() > SHORT {
+            self.bytes.extend_from_slice(token);
+        }
+        let number = self.tokens.len() as u32;
+        self.tokens.push(Token { key: key.to_le_bytes(), length: token.len(), start, slot });
+        self.slots[slot] = number + 1;
+        if self.tokens.len() * 2 > self.slots.len() {
+            self.grow();
+        }
+        number
+    }
+
+    #[inline]
     fn first_slot(&self, key: u64) -> usize {
         fold(key ^ self.seed) as usize & (self.slots.len() - 1)
     }
@@ -85,7 +109,7 @@ impl Interner {
         self.slots.clear();
         self.slots.resize(capacity, 0);
         for number in 0..self.tokens.len() {
-            let mut slot = self.first_slot(self.tokens[number].key);
+            let mut slot = self.first_slot(u64::from_le_bytes(self.tokens[number].key));
             while self.slots[slot] != 0 {
                 slot = (slot + 1) & (capacity - 1);
             }
@@ -94,7 +118,6 @@ impl Interner {
         }
     }
 
-    #[inline]
     fn key(&self, token: &[u8]) -> u64 {
         let (words, rest) = token.as_chunks::<SHORT>();
         match words {
@@ -109,7 +132,6 @@ impl Interner {
 }
 
 /// The bytes of a token of fewer than [`SHORT`], in two reads that may overlap.
-#[inline]
 fn short_key(token: &[u8]) -> u64 {
     if let (Some(first), Some(last)) = (token.first_chunk(), token.last_chunk()) {
         let shift = 8 * (token.len() as u32 - 4);

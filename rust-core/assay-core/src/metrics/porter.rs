@@ -33,99 +33,124 @@ impl Stemmer {
     }
 }
 
-/// Words that no rule gets right, with their stems.
-const IRREGULAR: &[(&[u8], &[u8])] = &[
-    (b"sky", b"sky"),
-    (b"skies", b"sky"),
-    (b"dying", b"die"),
-    (b"lying", b"lie"),
-    (b"tying", b"tie"),
-    (b"news", b"news"),
-    (b"innings", b"inning"),
-    (b"inning", b"inning"),
-    (b"outings", b"outing"),
-    (b"outing", b"outing"),
-    (b"cannings", b"canning"),
-    (b"canning", b"canning"),
-    (b"howe", b"howe"),
-    (b"proceed", b"proceed"),
-    (b"exceed", b"exceed"),
-    (b"succeed", b"succeed"),
-];
-
-/// A suffix and what takes its place. In a list the first suffix that fits decides, whether or not its condition holds.
+/// A suffix and what takes its place.
 type Rule = (&'static [u8], &'static [u8]);
 
-const STEP_2: &[Rule] = &[
-    (b"ational", b"ate"),
-    (b"tional", b"tion"),
-    (b"enci", b"ence"),
-    (b"anci", b"ance"),
-    (b"izer", b"ize"),
-    (b"bli", b"ble"),
-    (b"alli", b"al"),
-    (b"entli", b"ent"),
-    (b"eli", b"e"),
-    (b"ousli", b"ous"),
-    (b"ization", b"ize"),
-    (b"ation", b"ate"),
-    (b"ator", b"ate"),
-    (b"alism", b"al"),
-    (b"iveness", b"ive"),
-    (b"fulness", b"ful"),
-    (b"ousness", b"ous"),
-    (b"aliti", b"al"),
-    (b"iviti", b"ive"),
-    (b"biliti", b"ble"),
-    (b"fulli", b"ful"),
-    (b"logi", b"log"),
-];
+/// Words that no rule gets right, with their stems, by the last letter.
+fn irregular(last: u8) -> &'static [Rule] {
+    match last {
+        b'y' => &[(b"sky", b"sky")],
+        b'g' => &[
+            (b"dying", b"die"),
+            (b"lying", b"lie"),
+            (b"tying", b"tie"),
+            (b"inning", b"inning"),
+            (b"outing", b"outing"),
+            (b"canning", b"canning"),
+        ],
+        b's' => &[
+            (b"skies", b"sky"),
+            (b"news", b"news"),
+            (b"innings", b"inning"),
+            (b"outings", b"outing"),
+            (b"cannings", b"canning"),
+        ],
+        b'd' => &[(b"proceed", b"proceed"), (b"exceed", b"exceed"), (b"succeed", b"succeed")],
+        b'e' => &[(b"howe", b"howe")],
+        _ => &[],
+    }
+}
 
-const STEP_3: &[Rule] = &[
-    (b"icate", b"ic"),
-    (b"ative", b""),
-    (b"alize", b"al"),
-    (b"iciti", b"ic"),
-    (b"ical", b"ic"),
-    (b"ful", b""),
-    (b"ness", b""),
-];
+/// The rules of step 2 for words with this last letter. The first suffix that fits decides, whether or not the
+/// condition on the stem holds.
+fn step_2_rules(last: u8) -> &'static [Rule] {
+    match last {
+        b'i' => &[
+            (b"enci", b"ence"),
+            (b"anci", b"ance"),
+            (b"bli", b"ble"),
+            (b"alli", b"al"),
+            (b"entli", b"ent"),
+            (b"eli", b"e"),
+            (b"ousli", b"ous"),
+            (b"aliti", b"al"),
+            (b"iviti", b"ive"),
+            (b"biliti", b"ble"),
+            (b"fulli", b"ful"),
+            (b"logi", b"log"),
+        ],
+        b'l' => &[(b"ational", b"ate"), (b"tional", b"tion")],
+        b'm' => &[(b"alism", b"al")],
+        b'n' => &[(b"ization", b"ize"), (b"ation", b"ate")],
+        b'r' => &[(b"izer", b"ize"), (b"ator", b"ate")],
+        b's' => &[(b"iveness", b"ive"), (b"fulness", b"ful"), (b"ousness", b"ous")],
+        _ => &[],
+    }
+}
 
-const STEP_4: &[&[u8]] = &[
-    b"al", b"ance", b"ence", b"er", b"ic", b"able", b"ible", b"ant", b"ement", b"ment", b"ent", b"ion", b"ou", b"ism",
-    b"ate", b"iti", b"ous", b"ive", b"ize",
-];
+/// Those of step 3.
+fn step_3_rules(last: u8) -> &'static [Rule] {
+    match last {
+        b'e' => &[(b"icate", b"ic"), (b"ative", b""), (b"alize", b"al")],
+        b'i' => &[(b"iciti", b"ic")],
+        b'l' => &[(b"ical", b"ic"), (b"ful", b"")],
+        b's' => &[(b"ness", b"")],
+        _ => &[],
+    }
+}
+
+/// What step 4 takes away from words with this last letter.
+fn step_4_suffixes(last: u8) -> &'static [&'static [u8]] {
+    match last {
+        b'c' => &[b"ic"],
+        b'e' => &[b"ance", b"ence", b"able", b"ible", b"ate", b"ive", b"ize"],
+        b'i' => &[b"iti"],
+        b'l' => &[b"al"],
+        b'm' => &[b"ism"],
+        b'n' => &[b"ion"],
+        b'r' => &[b"er"],
+        b's' => &[b"ous"],
+        b't' => &[b"ant", b"ement", b"ment", b"ent"],
+        b'u' => &[b"ou"],
+        _ => &[],
+    }
+}
 
 /// A byte of an ASCII word or a character of any word.
 trait Letter: Copy + PartialEq + From<u8> {
-    fn is_vowel(self) -> bool;
+    /// Itself where it is ASCII, else something that is not.
+    fn byte(self) -> u8;
+
+    fn is_vowel(self) -> bool {
+        matches!(self.byte(), b'a' | b'e' | b'i' | b'o' | b'u')
+    }
 }
 
 impl Letter for u8 {
-    fn is_vowel(self) -> bool {
-        matches!(self, b'a' | b'e' | b'i' | b'o' | b'u')
+    fn byte(self) -> u8 {
+        self
     }
 }
 
 impl Letter for char {
-    fn is_vowel(self) -> bool {
-        matches!(self, 'a' | 'e' | 'i' | 'o' | 'u')
+    fn byte(self) -> u8 {
+        u8::try_from(self).unwrap_or(u8::MAX)
     }
 }
 
 fn stem<T: Letter>(word: &mut Vec<T>) {
-    if let Some((_, stem)) = IRREGULAR.iter().find(|(form, _)| form.len() == word.len() && ends(word, form)) {
-        replace(word, word.len(), stem);
-        return;
-    }
     if word.len() <= 2 {
         return;
+    }
+    let mut forms = irregular(last(word)).iter();
+    if let Some((_, stem)) = forms.find(|(form, _)| form.len() == word.len() && ends(word, form)) {
+        return replace(word, word.len(), stem);
     }
     step_1a(word);
     step_1b(word);
     step_1c(word);
     step_2(word);
-    if let Some((suffix, replacement)) = STEP_3.iter().find(|(suffix, _)| ends(word, suffix))
+    if let Some((suffix, replacement)) = step_3_rules(last(word)).iter().find(|(suffix, _)| ends(word, suffix))
         && measure(without(word, suffix.len())) > 0
     {
         replace(word, suffix.len(), replacement);
@@ -196,7 +221,7 @@ fn step_2<T: Letter>(word: &mut Vec<T>) {
         // What this makes ends in "al", so it comes here but once.
         replace(word, 4, b"al");
     }
-    if let Some((suffix, replacement)) = STEP_2.iter().find(|(suffix, _)| ends(word, suffix)) {
+    if let Some((suffix, replacement)) = step_2_rules(last(word)).iter().find(|(suffix, _)| ends(word, suffix)) {
         let stem = suffix.len() - usize::from(*suffix == b"logi");
         if measure(without(word, stem)) > 0 {
             replace(word, suffix.len(), replacement);
@@ -205,7 +230,7 @@ fn step_2<T: Letter>(word: &mut Vec<T>) {
 }
 
 fn step_4<T: Letter>(word: &mut Vec<T>) {
-    if let Some(suffix) = STEP_4.iter().find(|suffix| ends(word, suffix)) {
+    if let Some(suffix) = step_4_suffixes(last(word)).iter().find(|suffix| ends(word, suffix)) {
         let stem = without(word, suffix.len());
         if measure(stem) > 1 && (*suffix != b"ion" || ends(stem, b"s") || ends(stem, b"t")) {
             replace(word, suffix.len(), b"");
@@ -224,6 +249,10 @@ fn step_5<T: Letter>(word: &mut Vec<T>) {
     if ends(word, b"ll") && measure(without(word, 1)) > 1 {
         replace(word, 1, b"");
     }
+}
+
+fn last<T: Letter>(word: &[T]) -> u8 {
+    word.last().map_or(0, |letter| letter.byte())
 }
 
 fn ends<T: Letter>(word: &[T], suffix: &[u8]) -> bool {

@@ -218,7 +218,7 @@ impl RougePair {
 
 #[derive(Debug, Clone, Copy)]
 enum Measure {
-    FMeasure,
+    F,
     Precision,
     Recall,
 }
@@ -228,7 +228,7 @@ impl Measure {
         match options.text("measure") {
             Some("precision") => Measure::Precision,
             Some("recall") => Measure::Recall,
-            _ => Measure::FMeasure,
+            _ => Measure::F,
         }
     }
 }
@@ -247,7 +247,7 @@ impl Metric for Rouge {
     fn score_best(&mut self, prediction: &str, references: &[&str]) -> Option<f64> {
         let score = self.pair.best(prediction, references, self.variant)?;
         Some(match self.measure {
-            Measure::FMeasure => score.fmeasure,
+            Measure::F => score.fmeasure,
             Measure::Precision => score.precision,
             Measure::Recall => score.recall,
         })

@@ -16,6 +16,17 @@ pub(super) fn step(row: &mut u64, matches: u64, carry: bool) -> (bool, u64) {
     (first | second, higher)
 }
 
+/// The same for several tables side by side, whose last columns are `last`. Returns the columns that are higher by one.
+#[inline]
+pub(super) fn step_apart(row: &mut u64, matches: u64, last: u64) -> u64 {
+    let common = *row & matches;
+    // No carry leaves a last column.
+    let sum = (*row & !last).wrapping_add(common & !last) ^ ((*row ^ common) & last);
+    let higher = common | (*row & !sum);
+    *row = sum | (*row & !matches);
+    higher
+}
+
 /// The columns at which tokens stand, for tables too wide for one word.
 #[derive(Default)]
 pub(super) struct Columns {
@@ -30,8 +41,8 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Takes `ids`, all below `n_ids`, as columns. Memory is linear in both: a token is dense only if it stands in a
-    /// sixty-fourth of the columns or more.
+    /// Takes `ids`, all below `n_ids`, as columns. Memory is linear in both: where there are many columns, a token is dense
+    /// only if it stands in a sixty-fourth of them or more.
     pub(super) fn fill(&mut self, ids: &[u32], n_ids: usize) {
         self.words = ids.len().div_ceil(64);
         self.starts.clear();
@@ -57,7 +68,7 @@ impl Columns {
         self.dense_of.resize(n_ids, 0);
         for id in 0..n_ids {
             let range = self.starts[id] as usize..self.starts[id + 1] as usize;
-            if range.len() >= self.words.max(2) {
+            if !range.is_empty() && (range.len() >= self.words || self.words <= 4) {
                 let start = self.dense.len();
                 self.dense.resize(start + self.words, 0);
                 for &column in &self.columns[range] {
@@ -84,8 +95,7 @@ impl Columns {
     #[inline]
     pub(super) fn step(&self, row: &mut [u64], id: u32, mut higher: impl FnMut(usize, u64)) {
         let mut carry = false;
-        if let Some(dense) = (self.dense_of[id as usize] as usize).checked_sub(1) {
-            let matches = &self.dense[dense * self.words..(dense + 1) * self.words];
+        if let Some(matches) = self.dense(id) {
             for (i, (word, &matches)) in row.iter_mut().zip(matches).enumerate() {
                 let columns;
                 (carry, columns) = step(word, matches, carry);
@@ -112,5 +122,41 @@ impl Columns {
             higher(i, bits);
             i += 1;
         }
+    }
+    /// Where a walk back that has `left` columns left leaves a row of token `id`, whose columns `higher` are higher than
+    /// in the row above: how many columns are left then, and whether a match was taken.
+    #[inline]
+    pub(super) fn last_end(&self, id: u32, higher: &[u64], left: usize) -> (usize, bool) {
+        let dense = self.dense(id);
+        let matched = match dense {
+            Some(_) => 0,
+            None => {
+                let columns = self.of(id);
+                let before = columns.partition_point(|&column| (column as usize) < left);
+                columns[..before].last().map_or(0, |&column| column as usize + 1)
+            }
+        };
+        let mut end = left;
+        while end > matched {
+            let (word, shift) = ((end - 1) / 64, 63 - (end - 1) % 64);
+            let matches = dense.map_or(0, |dense| dense[word]);
+            if let Some(column) = ((matches | !higher[word]) & (u64::MAX >> shift)).checked_ilog2() {
+                let end = word * 64 + column as usize;
+                if matches >> column & 1 == 1 {
+                    return (end, true);
+                }
+                if end >= matched {
+                    return (end + 1, false);
+                }
+                break;
+            }
+            end = word * 64;
+        }
+        (matched.saturating_sub(1), matched > 0)
+    }
+
+    fn dense(&self, id: u32) -> Option<&[u64]> {
+        let dense = (self.dense_of[id as usize] as usize).checked_sub(1)?;
+        Some(&self.dense[dense * self.words..(dense + 1) * self.words])
     }
 }

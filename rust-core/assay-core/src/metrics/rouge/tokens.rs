@@ -39,6 +39,22 @@ pub(crate) enum TokenRule {
     Unicode,
 }
 
+/// What stands between tokens, which are of ASCII.
+const SPACE: u8 = 0x80;
+const LINE_END: u8 = 0x81;
+
+/// The first place from `at` on that is not of a token. After the text come eight of these.
+#[inline]
+fn end_of_token(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(chunk) = bytes[at..].first_chunk() {
+        match u64::from_le_bytes(*chunk) & 0x8080_8080_8080_8080 {
+            0 => at += 8,
+            marks => return at + marks.trailing_zeros() as usize / 8,
+        }
+    }
+    at
+}
+
 /// Cuts texts by a rule, in memory that it keeps.
 pub(super) struct Tokenizer {
     rule: TokenRule,
@@ -79,27 +95,31 @@ impl Tokenizer {
             let letter = byte | 0x20;
             if letter.wrapping_sub(b'a') < 26 {
                 letter
-            } else if byte.wrapping_sub(b'0') < 10 || byte == b'\n' {
+            } else if byte.wrapping_sub(b'0') < 10 {
                 byte
+            } else if byte == b'\n' {
+                LINE_END
             } else {
-                b' '
+                SPACE
             }
         }));
+        self.bytes.resize(self.bytes.len() + 8, SPACE);
+        let (bytes, last) = (self.bytes.as_slice(), self.bytes.len() - 8);
         let stemmed = self.rule == TokenRule::Stemmed;
-        let mut rest = self.bytes.as_slice();
-        loop {
-            let end = rest.iter().position(|&byte| byte <= b' ').unwrap_or(rest.len());
-            let token = &rest[..end];
-            if !token.is_empty() {
-                let stem = if stemmed && end > 3 { self.stemmer.stem(token) } else { None };
-                tokens.ids.push(interner.intern(stem.unwrap_or(token)));
+        let mut start = 0;
+        while start < last {
+            let end = end_of_token(bytes, start);
+            if end > start {
+                let stem = if stemmed && end > start + 3 { self.stemmer.stem(&bytes[start..end]) } else { None };
+                tokens.ids.push(match stem {
+                    Some(stem) => interner.intern(stem),
+                    None => interner.intern_part(bytes, start, end),
+                });
             }
-            match rest.get(end) {
-                None => return,
-                Some(b'\n') => tokens.end_sentence(),
-                Some(_) => {}
+            if bytes[end] == LINE_END {
+                tokens.end_sentence();
             }
-            rest = &rest[end + 1..];
+            start = end + 1;
         }
     }
 

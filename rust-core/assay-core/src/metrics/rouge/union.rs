@@ -5,7 +5,7 @@
 //! where that is greater than the row above, and to the row above where not. Both cannot be less than here at once, so it
 //! goes to the column before just where this row is higher than the one above.
 
-use super::bits::{Columns, step};
+use super::bits::{Columns, step_apart};
 use super::tokens::Tokens;
 use crate::metrics::Stop;
 use crate::metrics::interner::Interner;
@@ -18,51 +18,50 @@ const KEPT_WORDS: usize = 1 << 17;
 pub(super) struct Union {
     /// For each token of the reference whether it is in the union.
     found: Vec<bool>,
-    counts: Vec<u32>,
-    /// The sentences of the prediction so far.
+    /// Where each distinct sentence of the reference begins and ends.
+    distinct: Vec<(usize, usize)>,
+    /// Where a sentence begins that came before, and the number of it in `distinct`.
+    copies: Vec<(usize, usize)>,
     seen: Interner,
     bytes: Vec<u8>,
-    masks: Vec<u64>,
-    narrow: Vec<NarrowRow>,
+    counts: Vec<u32>,
+    packed: Packed,
     columns: Columns,
     wide: WideRows,
-}
-
-struct NarrowRow {
-    /// Which token of the reference.
-    at: usize,
-    matches: u64,
-    higher: u64,
 }
 
 impl Union {
     /// The hits of ROUGE-Lsum: for each token the number of times that it is in the union of the reference's sentences,
     /// or in the prediction where that is less.
     ///
-    /// Time is the product of the lengths over 64 where sentences are long, and that of the length of the reference and
-    /// the number of distinct sentences of the prediction where they are short. Memory is that of a few rows of the
-    /// table or a few times the length of the longest sentence times the square root of it, over 64.
+    /// Time is in proportion to the product of the lengths over 64. Memory is linear, but that of a pair of long sentences
+    /// is also in proportion to the length of one times the square root of that of the other, over 64.
     pub(super) fn hits(&mut self, prediction: &Tokens, reference: &Tokens, n_ids: usize, stop: &Stop) -> usize {
         self.found.clear();
         self.found.resize(reference.ids.len(), false);
-        self.masks.resize(n_ids.max(self.masks.len()), 0);
+        self.find_distinct(reference);
+        self.packed.masks.resize(n_ids.max(self.packed.masks.len()), 0);
         self.seen.clear();
         for (_, sentence) in prediction.sentences() {
             // Equal sentences add nothing to a union.
-            self.bytes.clear();
-            self.bytes.extend(sentence.iter().flat_map(|id| id.to_le_bytes()));
             let known = self.seen.len();
-            if (self.seen.intern(&self.bytes) as usize) < known {
+            if self.number(sentence) < known {
                 continue;
             }
-            if sentence.len() <= 64 {
-                self.add_narrow(sentence, reference);
-            } else {
+            if sentence.len() > 64 {
                 self.add_wide(sentence, reference, n_ids, stop);
+            } else if !self.packed.take(sentence) {
+                self.packed.walk(reference, &self.distinct, &mut self.found, stop);
+                self.packed.take(sentence);
             }
             if stop.is_set() {
                 break;
             }
+        }
+        self.packed.walk(reference, &self.distinct, &mut self.found, stop);
+        for &(copy, number) in &self.copies {
+            let (start, end) = self.distinct[number];
+            self.found.copy_within(start..end, copy);
         }
         self.counts.clear();
         self.counts.resize(n_ids, 0);
@@ -77,52 +76,119 @@ impl Union {
         hits
     }
 
-    /// Adds the tokens that each sentence of the reference shares with `sentence`, of up to 64 tokens.
-    fn add_narrow(&mut self, sentence: &[u32], reference: &Tokens) {
-        for (column, &id) in sentence.iter().enumerate() {
-            self.masks[id as usize] |= 1 << column;
-        }
-        for (start, other) in reference.sentences() {
-            let mut row = u64::MAX;
-            self.narrow.clear();
-            for (at, &id) in (start..).zip(other) {
-                let matches = self.masks[id as usize];
-                // A token without a match changes no row, and the walk passes it by.
-                if matches != 0 {
-                    let (_, higher) = step(&mut row, matches, false);
-                    self.narrow.push(NarrowRow { at, matches, higher });
-                }
-            }
-            let mut left = sentence.len();
-            for row in self.narrow.iter().rev() {
-                let ends = (row.matches | !row.higher) & (u64::MAX >> (64 - left));
-                let Some(column) = ends.checked_ilog2() else { break };
-                if row.matches >> column & 1 == 0 {
-                    left = column as usize + 1;
-                    continue;
-                }
-                self.found[row.at] = true;
-                left = column as usize;
-                if left == 0 {
-                    break;
-                }
-            }
-        }
-        sentence.iter().for_each(|&id| self.masks[id as usize] = 0);
+    /// The number of a sentence, which is that of the first one equal to it.
+    fn number(&mut self, sentence: &[u32]) -> usize {
+        self.bytes.clear();
+        self.bytes.extend(sentence.iter().flat_map(|id| id.to_le_bytes()));
+        self.seen.intern(&self.bytes) as usize
     }
 
-    /// The same for a `sentence` of any length.
+    fn find_distinct(&mut self, reference: &Tokens) {
+        self.distinct.clear();
+        self.copies.clear();
+        self.seen.clear();
+        for (start, sentence) in reference.sentences() {
+            let number = self.number(sentence);
+            if number < self.distinct.len() {
+                self.copies.push((start, number));
+            } else {
+                self.distinct.push((start, start + sentence.len()));
+            }
+        }
+    }
+
+    /// Marks the tokens that each sentence of the reference shares with `sentence`, of any length.
     fn add_wide(&mut self, sentence: &[u32], reference: &Tokens, n_ids: usize, stop: &Stop) {
         self.columns.fill(sentence, n_ids);
-        for (start, other) in reference.sentences() {
-            let rows = &mut self.wide;
-            rows.tokens.clear();
-            rows.tokens.extend((start..).zip(other.iter().copied()).filter(|(_, id)| !self.columns.of(*id).is_empty()));
-            rows.walk(&self.columns, sentence.len(), &mut self.found, stop);
+        for &(start, end) in &self.distinct {
+            let ids = reference.ids[start..end].iter().copied();
+            self.wide.tokens.clear();
+            self.wide.tokens.extend((start..).zip(ids).filter(|(_, id)| !self.columns.of(*id).is_empty()));
+            self.wide.walk(&self.columns, sentence.len(), &mut self.found, stop);
             if stop.is_set() {
                 return;
             }
         }
+    }
+}
+
+/// Tables of short sentences, side by side in one word. They are made and walked together.
+#[derive(Default)]
+struct Packed {
+    /// For each token the columns at which it stands.
+    masks: Vec<u64>,
+    /// The tokens whose masks are not zero.
+    ids: Vec<u32>,
+    /// The first and the last column of each sentence.
+    first: u64,
+    last: u64,
+    rows: Vec<PackedRow>,
+}
+
+struct PackedRow {
+    /// Which token of the reference.
+    at: usize,
+    matches: u64,
+    /// The columns that are higher than in the row above.
+    higher: u64,
+}
+
+impl Packed {
+    /// Takes one more sentence, if there is room for it.
+    fn take(&mut self, sentence: &[u32]) -> bool {
+        let columns = self.ids.len();
+        if columns + sentence.len() > 64 {
+            return false;
+        }
+        for (column, &id) in (columns..).zip(sentence) {
+            self.masks[id as usize] |= 1 << column;
+        }
+        self.ids.extend_from_slice(sentence);
+        self.first |= 1 << columns;
+        self.last |= 1 << (self.ids.len() - 1);
+        true
+    }
+
+    /// Marks the tokens that each of the `distinct` sentences of the reference shares with each sentence taken, and lets
+    /// go of these.
+    fn walk(&mut self, reference: &Tokens, distinct: &[(usize, usize)], found: &mut [bool], stop: &Stop) {
+        let sentences = if self.ids.is_empty() { &[] } else { distinct };
+        for &(start, end) in sentences {
+            let mut row = u64::MAX;
+            self.rows.clear();
+            for (at, &id) in (start..end).zip(&reference.ids[start..end]) {
+                let matches = self.masks[id as usize];
+                // A token without a match changes no row, and the walk passes it by.
+                if matches != 0 {
+                    let higher = step_apart(&mut row, matches, self.last);
+                    self.rows.push(PackedRow { at, matches, higher });
+                }
+            }
+            // Where the walk through each table is: at most one bit of each sentence.
+            let mut left = self.last;
+            for row in self.rows.iter().rev() {
+                let ends = row.matches | !row.higher;
+                let mut moving = left & !ends;
+                left &= ends;
+                while moving != 0 {
+                    moving = (moving & !self.first) >> 1;
+                    left |= moving & ends;
+                    moving &= !ends;
+                }
+                let hits = left & row.matches;
+                found[row.at] |= hits != 0;
+                left = (left & !hits) | ((hits & !self.first) >> 1);
+                if left == 0 {
+                    break;
+                }
+            }
+            if stop.is_set() {
+                break;
+            }
+        }
+        self.ids.iter().for_each(|&id| self.masks[id as usize] = 0);
+        self.ids.clear();
+        (self.first, self.last) = (0, 0);
     }
 }
 
@@ -174,32 +240,13 @@ impl WideRows {
                 }
             }
             for (&(at, id), higher) in tokens.iter().zip(self.higher.chunks_exact(needed)).rev() {
-                let matches = columns.of(id);
-                let matches = &matches[..matches.partition_point(|&column| (column as usize) < left)];
-                let matched = matches.last().map_or(0, |&column| column as usize + 1);
-                let stopped = last_zero(higher, left, matched);
-                let hit = matched > 0 && matched >= stopped;
+                let (end, hit) = columns.last_end(id, higher, left);
                 found[at] |= hit;
-                left = if hit { matched - 1 } else { stopped };
+                left = end;
                 if left == 0 {
                     return;
                 }
             }
         }
     }
-}
-
-/// The number, counted from one, of the last column of the first `left` whose bit is zero; `least` or less where
-/// it is at or before that column.
-fn last_zero(bits: &[u64], left: usize, least: usize) -> usize {
-    let mut end = left;
-    while end > least {
-        let word = (end - 1) / 64;
-        let zeros = !bits[word] & (u64::MAX >> (63 - (end - 1) % 64));
-        if let Some(column) = zeros.checked_ilog2() {
-            return word * 64 + column as usize + 1;
-        }
-        end = word * 64;
-    }
-    0
 }
