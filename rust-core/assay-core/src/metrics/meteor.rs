@@ -3,7 +3,7 @@
 use super::interner::Interner;
 use super::porter::Stemmer;
 use super::squad::lower_into;
-use super::{Metric, MetricInfo, MetricKind};
+use super::{Metric, MetricInfo, MetricKind, Stop};
 use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
 
 /// `llm_meteor(prediction, reference [, options])`: matched tokens, weighed by how few pieces they make, from 0 to 1; the
@@ -46,11 +46,12 @@ pub(super) const INFO: MetricInfo = MetricInfo {
     },
     kind: MetricKind::Bounded,
     range: (0.0, 1.0),
-    create: |options: &Options, _| {
+    create: |options: &Options, stop| {
         Ok(Box::new(Meteor {
             alpha: options.float("alpha").unwrap_or(0.9),
             beta: options.float("beta").unwrap_or(3.0),
             gamma: options.float("gamma").unwrap_or(0.5),
+            stop: stop.clone(),
             words: Words::default(),
             prediction: Vec::new(),
             reference: Vec::new(),
@@ -63,6 +64,7 @@ struct Meteor {
     alpha: f64,
     beta: f64,
     gamma: f64,
+    stop: Stop,
     words: Words,
     prediction: Vec<u32>,
     reference: Vec<u32>,
@@ -71,6 +73,9 @@ struct Meteor {
 
 impl Meteor {
     fn score_next(&mut self, reference: &str) -> f64 {
+        if self.stop.is_set() {
+            return 0.0;
+        }
         self.words.tokenize(reference, &mut self.reference);
         self.matching.make(&self.prediction, &self.reference, &mut self.words);
         let (matches, chunks) = self.matching.matches_and_chunks();
@@ -227,7 +232,6 @@ impl Matching {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Stop;
     use proptest::prelude::*;
     use serde_json::{Map, json};
 

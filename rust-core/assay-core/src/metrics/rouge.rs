@@ -175,6 +175,9 @@ impl RougePair {
 
     /// Takes another reference for the same prediction.
     pub(crate) fn set_reference(&mut self, text: &str) {
+        if self.stop.is_set() {
+            return;
+        }
         self.tokenizer.tokenize(text, &mut self.interner, &mut self.reference);
     }
 
@@ -182,6 +185,9 @@ impl RougePair {
     pub(crate) fn score(&mut self, variant: RougeVariant) -> RougeScore {
         let (prediction, reference, n_ids) = (&self.prediction, &self.reference, self.interner.len());
         let (n_prediction, n_reference) = (prediction.ids.len(), reference.ids.len());
+        if self.stop.is_set() {
+            return RougeScore::new(0, 0, 0);
+        }
         match variant {
             RougeVariant::N(n) => {
                 let shared = self.grams.overlap(prediction, reference, n, n_ids);

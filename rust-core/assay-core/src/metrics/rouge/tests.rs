@@ -138,14 +138,25 @@ fn tokens_of_any_script() {
 
 #[test]
 fn scores_come_soon_after_a_stop() {
-    let stop = Stop::default();
-    let mut pair = RougePair::new(TokenRule::Ascii, &stop);
-    pair.set_prediction(&"a b a b b ".repeat(200_000));
-    pair.set_reference(&"b a a c b b a ".repeat(200_000));
-    stop.set();
-    let start = std::time::Instant::now();
-    pair.score(RougeVariant::L);
-    assert!(start.elapsed().as_secs_f64() < 1.0);
+    // Each of these would take minutes.
+    let one_line = ("a b a b b ".repeat(400_000), "b a a c b b a ".repeat(300_000));
+    let lines = (one_line.0.replace("b b", "b\nb") + &one_line.1, one_line.1.clone() + "\nb");
+    for (variant, (prediction, reference)) in [(RougeVariant::L, one_line), (RougeVariant::Lsum, lines)] {
+        let stop = Stop::default();
+        let mut pair = RougePair::new(TokenRule::Ascii, &stop);
+        pair.set_prediction(&prediction);
+        pair.set_reference(&reference);
+        let scored = std::thread::spawn(move || {
+            pair.score(variant);
+            std::time::Instant::now()
+        });
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert!(!scored.is_finished());
+        let stopped = std::time::Instant::now();
+        stop.set();
+        let after = scored.join().unwrap().saturating_duration_since(stopped);
+        assert!(after.as_secs_f64() < 1.0, "{variant:?}: {after:?}");
+    }
 }
 
 proptest! {

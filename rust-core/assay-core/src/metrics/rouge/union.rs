@@ -10,8 +10,8 @@ use super::tokens::Tokens;
 use crate::metrics::Stop;
 use crate::metrics::interner::Interner;
 
-/// How many words of the table are kept before rows are computed again.
-const KEPT_WORDS: usize = 1 << 17;
+/// How many words of the table are kept before rows are computed again. Few in tests, so that small texts show both ways.
+const KEPT_WORDS: usize = if cfg!(test) { 16 } else { 1 << 17 };
 
 /// Finds unions in memory that it keeps.
 #[derive(Default)]
