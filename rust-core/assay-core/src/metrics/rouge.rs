@@ -190,6 +190,7 @@ impl RougePair {
         }
         match variant {
             RougeVariant::N(n) => {
+                let n = n.max(1);
                 let shared = self.grams.overlap(prediction, reference, n, n_ids);
                 let grams = |tokens: usize| (tokens + 1).saturating_sub(n);
                 RougeScore::new(shared, grams(n_prediction), grams(n_reference))
