@@ -19,6 +19,10 @@ mod osa_distance;
 mod pattern;
 pub mod perplexity;
 mod regex_match;
+mod interner;
+mod meteor;
+mod porter;
+mod rouge;
 mod squad;
 mod token_f1;
 
@@ -107,6 +111,13 @@ pub const METRICS: &[MetricInfo] = &[
     regex_match::INFO,
     json_match::INFO,
     length_ratio::INFO,
+    rouge::ROUGE_1,
+    rouge::ROUGE_2,
+    rouge::ROUGE_3,
+    rouge::ROUGE_L,
+    rouge::ROUGE_LSUM,
+    rouge::ROUGE_UNICODE,
+    meteor::INFO,
 ];
 
 /// The functions of [`METRICS`].
