@@ -3,9 +3,14 @@
 //! One file per metric. A metric declares an [`INFO`](MetricInfo) with its options, its kind and its range, and
 //! joins the table [`METRICS`]; nothing else needs to know of it.
 
+mod bleu;
+mod chrf;
 mod contains;
+pub mod corpus;
 mod exact_match;
+mod mt;
 mod squad;
+mod ter;
 mod token_f1;
 
 use std::fmt;
@@ -79,7 +84,7 @@ pub trait Metric: Send {
 }
 
 /// Every metric.
-pub const METRICS: &[MetricInfo] = &[exact_match::INFO, token_f1::INFO, contains::INFO];
+pub const METRICS: &[MetricInfo] = &[exact_match::INFO, token_f1::INFO, contains::INFO, bleu::INFO, chrf::INFO, ter::INFO];
 
 /// The functions of [`METRICS`].
 pub const FUNCTIONS: &[FunctionInfo] = &{
