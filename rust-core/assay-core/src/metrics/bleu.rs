@@ -5,7 +5,7 @@ mod tokenize;
 
 use self::tokenize::{Kind, Tokenizer};
 use super::corpus::{CorpusInfo, CorpusMetric};
-use super::mt::{Interner, Ngrams, Sequences, UNKNOWN};
+use super::mt::{FIRST, Interner, Ngrams, Sequences, SharedNgrams};
 use super::{Metric, MetricInfo, MetricKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
@@ -100,9 +100,14 @@ struct Bleu {
     interner: Interner,
     sequences: Sequences,
     ngrams: Ngrams,
+    shared: SharedNgrams,
     matches: Vec<u64>,
     row: Vec<f64>,
 }
+
+/// The number of the tokens that the prediction has not, and the first of the others.
+const UNKNOWN: u32 = FIRST;
+const FIRST_KNOWN: u32 = FIRST + 1;
 
 impl Bleu {
     fn new(options: &Options) -> Result<Bleu> {
@@ -130,6 +135,7 @@ impl Bleu {
             interner: Interner::default(),
             sequences: Sequences::default(),
             ngrams: Ngrams::default(),
+            shared: SharedNgrams::default(),
             matches: vec![0; order],
             row: Vec::new(),
         })
@@ -141,17 +147,24 @@ impl Bleu {
         interner.clear(prediction.len());
         sequences.clear();
         tokenizer.tokenize(prediction, |text, start, end| {
-            sequences.prediction.push(interner.intern(text, start, end));
+            sequences.prediction.push(FIRST_KNOWN + interner.intern(text, start, end));
         });
         for reference in references {
             tokenizer.tokenize(reference, |text, start, end| {
-                sequences.references.push(interner.find(text, start, end).unwrap_or(UNKNOWN));
+                let known = interner.find(text, start, end);
+                sequences.references.push(known.map_or(UNKNOWN, |number| FIRST_KNOWN + number));
             });
             sequences.end_reference();
         }
         let length = sequences.prediction.len();
         let nearest = sequences.lengths().min_by_key(|&reference| (length.abs_diff(reference), reference)).unwrap_or(0);
-        self.ngrams.count(sequences, self.interner.len(), &mut self.matches);
+        let limit = FIRST_KNOWN as usize + self.interner.len();
+        if let [_] = references {
+            self.shared.set_prediction(&sequences.prediction, limit, self.matches.len());
+            self.shared.count(&sequences.references, &mut self.matches);
+        } else {
+            self.ngrams.count(sequences, limit, &mut self.matches);
+        }
         into.extend([length as f64, nearest as f64]);
         into.extend(self.matches.iter().map(|&count| count as f64));
         into.extend((0..self.matches.len()).map(|order| length.saturating_sub(order) as f64));

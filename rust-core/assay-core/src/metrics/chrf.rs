@@ -1,11 +1,10 @@
 //! chrF and chrF++, of a sentence and of a corpus.
 
 mod characters;
-mod sorted;
 
 use self::characters::Characters;
 use super::corpus::{CorpusInfo, CorpusMetric};
-use super::mt::{Interner, Ngrams, Sequences, UNKNOWN, lower_into, words};
+use super::mt::{FIRST, Interner, SharedNgrams, lower_into, words};
 use super::{Metric, MetricInfo, MetricKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
@@ -243,10 +242,13 @@ struct Words {
     prediction: Vec<u32>,
     references: Vec<u32>,
     ends: Vec<usize>,
-    sequences: Sequences,
-    ngrams: Ngrams,
+    shared: SharedNgrams,
     matches: Vec<u64>,
 }
+
+/// The number of the words that the prediction has not, and the first of the others.
+const UNKNOWN: u32 = FIRST;
+const FIRST_KNOWN: u32 = FIRST + 1;
 
 impl Words {
     fn set_prediction(&mut self, text: &str) {
@@ -256,15 +258,17 @@ impl Words {
             self.references.clear();
             self.ends.clear();
             split_punctuation(text, |start, end| {
-                self.prediction.push(self.interner.intern(text.as_bytes(), start, end));
+                self.prediction.push(FIRST_KNOWN + self.interner.intern(text.as_bytes(), start, end));
             });
+            self.shared.set_prediction(&self.prediction, FIRST_KNOWN as usize + self.interner.len(), self.order);
         }
     }
 
     fn add_reference(&mut self, text: &str) {
         if self.order > 0 {
             split_punctuation(text, |start, end| {
-                self.references.push(self.interner.find(text.as_bytes(), start, end).unwrap_or(UNKNOWN));
+                let known = self.interner.find(text.as_bytes(), start, end);
+                self.references.push(known.map_or(UNKNOWN, |number| FIRST_KNOWN + number));
             });
             self.ends.push(self.references.len());
         }
@@ -273,16 +277,9 @@ impl Words {
     /// Appends the counts of the reference of this index.
     fn append_counts(&mut self, index: usize, into: &mut Vec<f64>) {
         let Some(&end) = self.ends.get(index) else { return };
-        if self.order == 0 {
-            return;
-        }
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        self.sequences.clear();
-        self.sequences.prediction.extend_from_slice(&self.prediction);
-        self.sequences.references.extend_from_slice(&self.references[start..end]);
-        self.sequences.end_reference();
         self.matches.resize(self.order, 0);
-        self.ngrams.count(&mut self.sequences, self.interner.len(), &mut self.matches);
+        self.shared.count(&self.references[start..end], &mut self.matches);
         append_counts(self.prediction.len(), end - start, &self.matches, into);
     }
 }

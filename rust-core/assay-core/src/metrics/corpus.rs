@@ -71,7 +71,33 @@ pub fn find(name: &str) -> Option<&'static CorpusInfo> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::options::resolve;
+
+    type Row = (String, Vec<String>);
+
+    fn create(info: &CorpusInfo) -> Box<dyn CorpusMetric> {
+        (info.create)(&resolve(&info.function, &serde_json::Map::new()).unwrap(), &Stop::default()).unwrap()
+    }
+
+    fn totals(metric: &mut dyn CorpusMetric, rows: &[Row]) -> Vec<f64> {
+        let mut totals = vec![0.0; metric.width()];
+        for (prediction, references) in rows {
+            let references: Vec<&str> = references.iter().map(String::as_str).collect();
+            let mut counts = Vec::new();
+            assert_eq!(metric.counts(prediction, &references, &mut counts), !references.is_empty());
+            assert_eq!(counts.len(), if references.is_empty() { 0 } else { metric.width() });
+            assert!(counts.iter().all(|&count| count >= 0.0 && count.fract() == 0.0));
+            totals.iter_mut().zip(counts).for_each(|(total, count)| *total += count);
+        }
+        totals
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![any::<String>(), "[a-d ]{0,30}"]
+    }
 
     #[test]
     fn names_are_unique() {
@@ -79,6 +105,34 @@ mod tests {
             assert!(info.function.name.starts_with("corpus_"));
             assert!(CORPUS[..i].iter().all(|other| other.function.name != info.function.name));
             assert!(info.range.0 < info.range.1);
+        }
+    }
+
+    #[test]
+    fn no_rows_give_zero() {
+        for info in CORPUS {
+            let metric = create(info);
+            assert_eq!(metric.score(&vec![0.0; metric.width()]), 0.0, "{info:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn counts_of_parts_add_up_to_those_of_the_whole(
+            rows in prop::collection::vec((text(), prop::collection::vec(text(), 0..4)), 0..8),
+            part in any::<prop::sample::Index>(),
+        ) {
+            for info in CORPUS {
+                let (first, second) = rows.split_at(part.index(rows.len() + 1));
+                let (first, second) = (totals(&mut *create(info), first), totals(&mut *create(info), second));
+                let sum: Vec<f64> = first.iter().zip(second).map(|(a, b)| a + b).collect();
+                let mut metric = create(info);
+                prop_assert_eq!(&totals(&mut *metric, &rows), &sum);
+                let score = metric.score(&sum);
+                prop_assert!(info.range.0 <= score && score <= info.range.1);
+            }
         }
     }
 }

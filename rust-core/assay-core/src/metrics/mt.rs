@@ -2,11 +2,13 @@
 
 mod interner;
 mod ngrams;
+mod sorted;
 mod split;
 
 pub(super) use interner::Interner;
 pub(super) use ngrams::{Ngrams, UNKNOWN};
-pub(super) use split::{Class, Rules, mteval_class, split, words};
+pub(super) use sorted::{FIRST, SharedNgrams};
+pub(super) use split::{Class, Rules, classes, mteval_class, split, words};
 
 /// Python's `str.isspace()`, by which `str.split()` splits. It has the separators 1C to 1F, which Rust does not count.
 pub(super) fn is_space(c: char) -> bool {
@@ -52,3 +54,6 @@ impl Sequences {
         self.ends.iter().scan(0, |start, &end| Some(end - std::mem::replace(start, end)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,7 +121,7 @@ impl Ter {
         let mut best: Option<Edits> = None;
         for reference in references {
             words.clear();
-            tokenizer.tokenize(reference, |text, start, end| {
+            tokenizer.tokenize_reference(reference, |text, start, end| {
                 words.push(interner.find(text, start, end).unwrap_or(UNKNOWN));
             });
             self.reference.set(words, interner.len());

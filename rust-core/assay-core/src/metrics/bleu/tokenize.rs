@@ -1,6 +1,6 @@
 //! The tokenizers of sacrebleu: 13a, intl, char, zh and none.
 
-use super::super::mt::{Class, Rules, is_space, lower_into, mteval_class, split, words};
+use super::super::mt::{Class, Rules, classes, is_space, lower_into, mteval_class, split, words};
 use super::classes::intl_class;
 
 /// Which tokenizer.
@@ -73,18 +73,16 @@ impl Tokenizer {
     }
 }
 
-/// Whether 13a has something to replace, or may have.
+/// Whether 13a has something to replace, or may have. Without an early end, so that it is compiled to vector instructions.
 fn needs_replacing(text: &str) -> bool {
-    text.bytes().any(|byte| matches!(byte, b'<' | b'&' | b'\n'))
+    text.bytes().fold(false, |found, byte| found | (byte == b'<') | (byte == b'&') | (byte == b'\n'))
 }
 
 /// What 13a does before it splits, one replacement after the other.
 fn replace<'a>(text: &str, replaced: &'a mut String) -> &'a str {
     replaced.clear();
     replaced.push_str(text);
-    for (from, to) in
-        [("<skipped>", ""), ("-\n", ""), ("&quot;", "\""), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">")]
-    {
+    for (from, to) in [("<skipped>", ""), ("-\n", ""), ("&quot;", "\""), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">")] {
         if replaced.contains(from) {
             *replaced = replaced.replace(from, to);
         }
@@ -92,23 +90,15 @@ fn replace<'a>(text: &str, replaced: &'a mut String) -> &'a str {
     replaced
 }
 
-const fn ascii_classes(international: bool) -> [Class; 128] {
-    let mut classes = [Class::Letter; 128];
-    let mut byte = 0;
-    while byte < 128 {
-        let class = mteval_class(byte as u8);
-        classes[byte as usize] = match (international, byte as u8) {
-            (false, _) => class,
-            (true, b'$' | b'+' | b'<'..=b'>' | b'^' | b'`' | b'|' | b'~') => Class::Alone,
-            (true, b'\'') => Class::Point,
-            (true, _) => match class {
-                Class::Alone | Class::Dash => Class::Point,
-                class => class,
-            },
-        };
-        byte += 1;
+const fn international_class(byte: u8) -> Class {
+    match byte {
+        b'$' | b'+' | b'<'..=b'>' | b'^' | b'`' | b'|' | b'~' => Class::Alone,
+        b'\'' => Class::Point,
+        _ => match mteval_class(byte) {
+            Class::Alone | Class::Dash => Class::Point,
+            class => class,
+        },
     }
-    classes
 }
 
 /// Python's `split` separates whitespace, which no rule of 13a names.
@@ -116,10 +106,9 @@ fn other_class(c: char) -> Class {
     if is_space(c) { Class::Space } else { Class::Letter }
 }
 
-static MTEVAL: Rules = Rules { ascii: ascii_classes(false), other: other_class, wrapped: true, possessive: false };
-static INTERNATIONAL: Rules =
-    Rules { ascii: ascii_classes(true), other: intl_class, wrapped: false, possessive: false };
-static CHINESE: Rules = Rules { ascii: ascii_classes(false), other: chinese_class, wrapped: false, possessive: false };
+static MTEVAL: Rules = Rules { bytes: classes!(mteval_class), beyond: other_class, wrapped: true };
+static INTERNATIONAL: Rules = Rules { bytes: classes!(international_class), beyond: intl_class, wrapped: false };
+static CHINESE: Rules = Rules { bytes: classes!(mteval_class), beyond: chinese_class, wrapped: false };
 
 /// The blocks that sacrebleu takes for Chinese. Two of them lie beyond the BMP by intent, but are written with four
 /// digits and one more character, so that what they hold are 2001 to 2A6D and 2F81 to 2FA1.

@@ -1,12 +1,8 @@
 //! The n-grams of characters that two texts share.
 
-use super::super::mt::{Ngrams, Sequences, is_space};
-use super::sorted::{FIRST, Sorted};
+use super::super::mt::{FIRST, SharedNgrams, is_space};
 
 /// Counts the matches of a prediction's n-grams of characters with those of one reference after the other.
-///
-/// The n-grams of the greatest length are packed into integers, characters as numbers of as many bits as their variety
-/// needs, and sorted. The shorter n-grams are prefixes of those, so one walk along both sorted lists counts them all.
 pub(super) struct Characters {
     order: usize,
     whitespace: bool,
@@ -15,11 +11,7 @@ pub(super) struct Characters {
     prediction: Vec<u32>,
     references: Vec<u32>,
     ends: Vec<usize>,
-    narrow: Sorted<u64>,
-    wide: Sorted<u128>,
-    /// The way where not even 128 bits hold an n-gram.
-    sequences: Sequences,
-    ngrams: Ngrams,
+    shared: SharedNgrams,
 }
 
 impl Characters {
@@ -31,10 +23,7 @@ impl Characters {
             prediction: Vec::new(),
             references: Vec::new(),
             ends: Vec::new(),
-            narrow: Sorted::default(),
-            wide: Sorted::default(),
-            sequences: Sequences::default(),
-            ngrams: Ngrams::default(),
+            shared: SharedNgrams::default(),
         }
     }
 
@@ -61,30 +50,13 @@ impl Characters {
     /// Calls `with` for each reference with its index, the number of characters of the prediction and of the reference,
     /// and the matches of each length of n-gram.
     pub(super) fn matches(&mut self, matches: &mut [u64], mut with: impl FnMut(usize, usize, usize, &[u64])) {
-        let Characters { order, prediction, references, ends, .. } = self;
-        let bits = self.alphabet.bits();
-        let (narrow, wide) = (Sorted::<u64>::fits(*order, bits), Sorted::<u128>::fits(*order, bits));
-        if narrow {
-            self.narrow.set_prediction(prediction, *order, bits);
-        } else if wide {
-            self.wide.set_prediction(prediction, *order, bits);
-        }
+        self.shared.set_prediction(&self.prediction, self.alphabet.next as usize, self.order);
         let mut start = 0;
-        for (index, &end) in ends.iter().enumerate() {
-            let reference = &references[start..end];
+        for (index, &end) in self.ends.iter().enumerate() {
+            let reference = &self.references[start..end];
             start = end;
-            if narrow {
-                self.narrow.count(reference, matches);
-            } else if wide {
-                self.wide.count(reference, matches);
-            } else {
-                self.sequences.clear();
-                self.sequences.prediction.extend_from_slice(prediction);
-                self.sequences.references.extend_from_slice(reference);
-                self.sequences.end_reference();
-                self.ngrams.count(&mut self.sequences, self.alphabet.next as usize, matches);
-            }
-            with(index, prediction.len(), reference.len(), matches);
+            self.shared.count(reference, matches);
+            with(index, self.prediction.len(), reference.len(), matches);
         }
     }
 }
@@ -109,11 +81,6 @@ impl Alphabet {
             self.numbers[page as usize - 1][code as usize % 256] = 0;
         }
         self.next = FIRST + ASCII;
-    }
-
-    /// How many bits hold every number.
-    fn bits(&self) -> u32 {
-        u32::BITS - (self.next - 1).leading_zeros()
     }
 
     fn append(&mut self, text: &str, whitespace: bool, numbers: &mut Vec<u32>) {

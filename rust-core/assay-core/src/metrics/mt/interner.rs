@@ -53,7 +53,7 @@ impl Interner {
         self.slots[self.slot(key(text, start, end), &text[start..end])].checked_sub(1)
     }
 
-    #[inline]
+    #[inline(always)]
     fn slot(&self, key: u64, token: &[u8]) -> usize {
         let mask = self.slots.len() - 1;
         let mut slot = (key.wrapping_mul(MULTIPLIER) >> 32) as usize & mask;
@@ -69,7 +69,7 @@ impl Interner {
         slot
     }
 
-    #[inline]
+    #[inline(never)]
     fn insert(&mut self, slot: usize, key: u64, token: &[u8]) {
         self.tokens.push(Token { key, length: token.len(), start: self.bytes.len() });
         self.slots[slot] = self.tokens.len() as u32;
@@ -96,7 +96,7 @@ impl Interner {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn key(text: &[u8], start: usize, end: usize) -> u64 {
     let mut left = end - start;
     let mut at = start;

@@ -17,20 +17,36 @@ pub(in crate::metrics) enum Class {
     Alone,
     /// Is a token of its own after a digit.
     Dash,
+    /// Stands in tokens, but begins one of its own as the English `'s` at the end of a word.
+    Possessive,
+    /// For a byte of a character beyond ASCII.
+    Beyond,
 }
 
 /// What differs between the tokenizers of mteval.
-#[derive(Clone, Copy)]
 pub(in crate::metrics) struct Rules {
-    /// The classes of the ASCII characters.
-    pub(in crate::metrics) ascii: [Class; 128],
-    /// The classes of the others.
-    pub(in crate::metrics) other: fn(char) -> Class,
+    /// The classes of the ASCII characters, and [`Class::Beyond`] for all other bytes.
+    pub(in crate::metrics) bytes: [Class; 256],
+    /// The classes of the characters beyond ASCII.
+    pub(in crate::metrics) beyond: fn(char) -> Class,
     /// Whether the text stands between two spaces. Where it does not, its first and last character have no neighbour.
     pub(in crate::metrics) wrapped: bool,
-    /// Whether the English `'s` at the end of a word is a token of its own.
-    pub(in crate::metrics) possessive: bool,
 }
+
+/// A table of classes from a function of the ASCII characters.
+macro_rules! classes {
+    ($class:expr) => {{
+        let mut classes = [Class::Beyond; 256];
+        let mut byte = 0;
+        while byte < 128 {
+            classes[byte as usize] = $class(byte);
+            byte += 1;
+        }
+        classes
+    }};
+}
+
+pub(in crate::metrics) use classes;
 
 /// The class of an ASCII character in mteval-v13a, and in Tercom.
 pub(in crate::metrics) const fn mteval_class(byte: u8) -> Class {
@@ -59,14 +75,25 @@ pub(in crate::metrics) fn split(text: &str, rules: &Rules, mut token: impl FnMut
             token(start, end);
         }
     };
-    while at < bytes.len() {
-        let (class, after) = class_at(text, at, rules);
+    while let Some(&byte) = bytes.get(at) {
+        let (class, after) = match rules.bytes[byte as usize] {
+            Class::Letter => {
+                at += 1;
+                while bytes.get(at).is_some_and(|&byte| rules.bytes[byte as usize] == Class::Letter) {
+                    at += 1;
+                }
+                before = Some(Class::Letter);
+                continue;
+            }
+            Class::Beyond => class_at(text, at, rules),
+            class => (class, at + 1),
+        };
         match class {
-            Class::Letter if rules.possessive && is_possessive(bytes, at, rules) => {
+            Class::Possessive if is_possessive(bytes, at, rules) => {
                 end_token(start, at);
                 start = at;
             }
-            Class::Letter | Class::Digit => {}
+            Class::Letter | Class::Digit | Class::Possessive | Class::Beyond => {}
             Class::Dash if before != Some(Class::Digit) => {}
             Class::Space => {
                 end_token(start, at);
@@ -136,22 +163,21 @@ fn is_no_digit(class: Option<Class>) -> bool {
 /// The class of the character at `at`, and where it ends.
 #[inline]
 fn class_at(text: &str, at: usize, rules: &Rules) -> (Class, usize) {
-    match text.as_bytes()[at] {
-        byte @ ..128 => (rules.ascii[byte as usize], at + 1),
-        _ => {
+    match rules.bytes[text.as_bytes()[at] as usize] {
+        Class::Beyond => {
             let c = text[at..].chars().next().unwrap_or(' ');
-            ((rules.other)(c), at + c.len_utf8())
+            ((rules.beyond)(c), at + c.len_utf8())
         }
+        class => (class, at + 1),
     }
 }
 
-/// Whether `'s` stands at `at` and a space will follow it. Other whitespace is not meant.
+/// Whether the apostrophe at `at` begins an `'s` and a space will follow it. Other whitespace is not meant.
 fn is_possessive(bytes: &[u8], at: usize, rules: &Rules) -> bool {
-    bytes[at] == b'\''
-        && bytes.get(at + 1) == Some(&b's')
-        && bytes.get(at + 2).is_none_or(|&next| {
-            matches!(next, b' ' | b'\n') || rules.ascii.get(next as usize).is_some_and(|&class| class == Class::Alone)
-        })
+    bytes.get(at + 1) == Some(&b's')
+        && bytes
+            .get(at + 2)
+            .is_none_or(|&next| matches!(next, b' ' | b'\n') || rules.bytes[next as usize] == Class::Alone)
 }
 
 /// Calls `word` with the start and end of each word, as `str.split()` splits.

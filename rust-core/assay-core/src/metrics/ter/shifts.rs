@@ -123,8 +123,7 @@ impl Search {
         self.reference_errors.clear();
         self.reference_errors.resize(j + 1, 0);
         while j > 0 {
-            let operation =
-                if i == 0 { Operation::Insertion } else { rows.operation(i, j, &self.words, reference) };
+            let operation = if i == 0 { Operation::Insertion } else { rows.operation(i, j, &self.words, reference) };
             if operation != Operation::Insertion {
                 self.errors[i] = u32::from(operation != Operation::Match);
             }

@@ -1,6 +1,6 @@
 //! The tokenizer of Tercom, as sacrebleu has it.
 
-use super::super::mt::{Class, Rules, is_space, lower_into, mteval_class, split, words};
+use super::super::mt::{Class, Rules, classes, is_space, lower_into, mteval_class, split, words};
 
 /// Tokenizes texts. Keeps its memory between them.
 pub(super) struct Tokenizer {
@@ -11,22 +11,55 @@ pub(super) struct Tokenizer {
     lowered: String,
     replaced: String,
     token: String,
+    joined: Vec<u8>,
 }
 
 impl Tokenizer {
     pub(super) fn new(normalized: bool, no_punct: bool, asian_support: bool, case_sensitive: bool) -> Tokenizer {
-        let (lowered, replaced, token) = (String::new(), String::new(), String::new());
-        Tokenizer { normalized, no_punct, asian_support, case_sensitive, lowered, replaced, token }
+        Tokenizer {
+            normalized,
+            no_punct,
+            asian_support,
+            case_sensitive,
+            lowered: String::new(),
+            replaced: String::new(),
+            token: String::new(),
+            joined: Vec::new(),
+        }
     }
 
     /// Calls `token` with the text in which the tokens stand, and the start and end of each.
-    pub(super) fn tokenize(&mut self, text: &str, mut token: impl FnMut(&[u8], usize, usize)) {
-        let text = if self.case_sensitive {
-            text
+    pub(super) fn tokenize(&mut self, text: &str, token: impl FnMut(&[u8], usize, usize)) {
+        if self.case_sensitive {
+            self.split(text, token);
         } else {
-            lower_into(text, &mut self.lowered);
-            self.lowered.as_str()
-        };
+            let mut lowered = std::mem::take(&mut self.lowered);
+            lower_into(text, &mut lowered);
+            self.split(&lowered, token);
+            self.lowered = lowered;
+        }
+    }
+
+    /// The same for a reference. sacrebleu tokenizes references twice, which can make a difference where it normalizes:
+    /// the second time, all whitespace is spaces.
+    pub(super) fn tokenize_reference(&mut self, text: &str, token: impl FnMut(&[u8], usize, usize)) {
+        if !self.normalized {
+            return self.tokenize(text, token);
+        }
+        let mut joined = std::mem::take(&mut self.joined);
+        joined.clear();
+        self.tokenize(text, |text, start, end| {
+            if !joined.is_empty() {
+                joined.push(b' ');
+            }
+            joined.extend_from_slice(&text[start..end]);
+        });
+        // Tokens are whole characters, so this is valid.
+        self.split(std::str::from_utf8(&joined).unwrap_or_default(), token);
+        self.joined = joined;
+    }
+
+    fn split(&mut self, text: &str, mut token: impl FnMut(&[u8], usize, usize)) {
         let text = if self.normalized { replace(text, &mut self.replaced) } else { text };
         let (no_punct, asian_support, kept) = (self.no_punct, self.asian_support, &mut self.token);
         let each = |start, end| {
@@ -93,15 +126,9 @@ fn western_class(c: char) -> Class {
     if is_space(c) { Class::Space } else { Class::Letter }
 }
 
-const fn ascii_classes() -> [Class; 128] {
-    let mut classes = [Class::Letter; 128];
-    let mut byte = 0;
-    while byte < 128 {
-        classes[byte as usize] = mteval_class(byte);
-        byte += 1;
-    }
-    classes
+const fn ascii_class(byte: u8) -> Class {
+    if byte == b'\'' { Class::Possessive } else { mteval_class(byte) }
 }
 
-static WESTERN: Rules = Rules { ascii: ascii_classes(), other: western_class, wrapped: true, possessive: true };
-static ASIAN: Rules = Rules { ascii: ascii_classes(), other: asian_class, wrapped: true, possessive: true };
+static WESTERN: Rules = Rules { bytes: classes!(ascii_class), beyond: western_class, wrapped: true };
+static ASIAN: Rules = Rules { bytes: classes!(ascii_class), beyond: asian_class, wrapped: true };
