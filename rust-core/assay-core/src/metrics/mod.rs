@@ -3,27 +3,32 @@
 //! One file per metric. A metric declares an [`INFO`](MetricInfo) with its options, its kind and its range, and
 //! joins the table [`METRICS`]; nothing else needs to know of it.
 
+mod bleu;
+mod chrf;
 mod contains;
+pub mod corpus;
 mod distance;
 pub mod distinct_n;
 mod edit_similarity;
 mod error_rate;
 mod exact_match;
 pub mod extract;
+mod interner;
 mod jaro_winkler;
 mod json_match;
 mod json_text;
 mod length_ratio;
+mod meteor;
+mod mt;
 mod numeric_match;
 mod osa_distance;
 mod pattern;
 pub mod perplexity;
-mod regex_match;
-mod interner;
-mod meteor;
 mod porter;
+mod regex_match;
 mod rouge;
 mod squad;
+mod ter;
 mod token_f1;
 
 use std::fmt;
@@ -101,16 +106,12 @@ pub const METRICS: &[MetricInfo] = &[
     exact_match::INFO,
     token_f1::INFO,
     contains::INFO,
-    edit_similarity::LEVENSHTEIN,
-    edit_similarity::INDEL,
-    jaro_winkler::INFO,
-    osa_distance::INFO,
-    error_rate::WER,
-    error_rate::CER,
-    numeric_match::INFO,
     regex_match::INFO,
+    numeric_match::INFO,
     json_match::INFO,
-    length_ratio::INFO,
+    bleu::INFO,
+    chrf::INFO,
+    ter::INFO,
     rouge::ROUGE_1,
     rouge::ROUGE_2,
     rouge::ROUGE_3,
@@ -118,6 +119,13 @@ pub const METRICS: &[MetricInfo] = &[
     rouge::ROUGE_LSUM,
     rouge::ROUGE_UNICODE,
     meteor::INFO,
+    error_rate::WER,
+    error_rate::CER,
+    edit_similarity::LEVENSHTEIN,
+    edit_similarity::INDEL,
+    jaro_winkler::INFO,
+    osa_distance::INFO,
+    length_ratio::INFO,
 ];
 
 /// The functions of [`METRICS`].
