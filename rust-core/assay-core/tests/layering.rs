@@ -20,6 +20,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("tokio", &["provider", "inference"]),
     ("tokio_util", &["provider", "inference"]),
     ("tiktoken_rs", &["inference"]),
+    ("jsonschema", &["metrics"]),
+    ("regex", &["metrics"]),
     ("rayon", &["stats"]),
     ("statrs", &["stats"]),
     ("libm", &["stats"]),

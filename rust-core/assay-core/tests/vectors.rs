@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
 use arrow::array::types::Float64Type;
-use arrow::array::{ArrayRef, ListBuilder, StringArray, StringBuilder};
+use arrow::array::{Array, ArrayRef, ListBuilder, StringArray, StringBuilder};
 use arrow::record_batch::RecordBatch;
-use assay_core::exec::EvalSession;
 use assay_core::exec::ipc::{read_batch, write_batch};
+use assay_core::exec::{EvalSession, corpus};
 use assay_core::spec::{EvalSpec, FunctionSpec, SPEC_VERSION};
 use assay_core::stats::moments::Moments;
 use assay_core::stats::state::{Sample, encode_values};
@@ -77,59 +77,171 @@ impl Report {
 
 // --- lexical ---------------------------------------------------------------------------------------------------------
 
-/// The function and options of a row, if the engine has its metric.
-fn call(row: &Value) -> Option<(&'static str, Map<String, Value>)> {
-    let (name, options): (_, &[&str]) = match row["metric"].as_str()? {
-        "exact_match" => ("llm_exact_match", &["normalize"]),
-        "squad_f1" => ("llm_token_f1", &["variant"]),
-        "contains" => ("llm_contains", &["normalize", "case_sensitive"]),
-        _ => return None,
-    };
-    let given = options.iter().filter_map(|&o| Some((o.to_string(), row["params"].get(o)?.clone())));
-    Some((name, given.collect()))
+/// How a metric of the vectors is called here.
+struct Case {
+    metric: &'static str,
+    functions: &'static [(&'static str, &'static [(&'static str, &'static str)])],
+    /// Parameters that are options here.
+    options: &'static [&'static str],
+    /// Where the expected number stands; several are given by the option `measure`.
+    expected: &'static [&'static str],
+    /// What our number is multiplied by.
+    scale: f64,
 }
 
-fn score(name: &str, options: &Map<String, Value>, rows: &[&Value]) -> Vec<Option<f64>> {
-    let predictions: StringArray = rows.iter().map(|row| row["prediction"].as_str()).collect();
+const fn case(
+    metric: &'static str,
+    function: &'static [(&'static str, &'static [(&'static str, &'static str)])],
+) -> Case {
+    Case { metric, functions: function, options: &[], expected: &["score"], scale: 1.0 }
+}
+
+const BLEU: &[&str] = &["tokenize", "smooth_method", "smooth_value", "effective_order", "lowercase", "max_ngram_order"];
+const CHRF: &[&str] = &["char_order", "word_order", "beta", "lowercase", "whitespace", "eps_smoothing"];
+const TER: &[&str] = &["normalized", "no_punct", "asian_support", "case_sensitive"];
+const MEASURES: &[&str] = &["fmeasure", "precision", "recall"];
+
+const CASES: &[Case] = &[
+    Case { options: &["normalize"], ..case("exact_match", &[("llm_exact_match", &[])]) },
+    Case { options: &["variant"], expected: &["f1"], ..case("squad_f1", &[("llm_token_f1", &[])]) },
+    Case { options: &["normalize", "case_sensitive"], ..case("contains", &[("llm_contains", &[])]) },
+    Case { options: BLEU, scale: 100.0, ..case("sentence_bleu", &[("llm_bleu", &[])]) },
+    Case { options: CHRF, scale: 100.0, ..case("chrf", &[("llm_chrf", &[])]) },
+    Case { options: TER, scale: 100.0, ..case("ter", &[("llm_ter", &[])]) },
+    Case { options: BLEU, scale: 100.0, ..case("corpus_bleu", &[("corpus_bleu", &[])]) },
+    Case { options: CHRF, scale: 100.0, ..case("corpus_chrf", &[("corpus_chrf", &[])]) },
+    Case { options: TER, scale: 100.0, ..case("corpus_ter", &[("corpus_ter", &[])]) },
+    Case { options: &["use_stemmer"], expected: MEASURES, ..case("rouge1", &[("llm_rouge_1", &[])]) },
+    Case { options: &["use_stemmer"], expected: MEASURES, ..case("rouge2", &[("llm_rouge_2", &[])]) },
+    Case { options: &["use_stemmer"], expected: MEASURES, ..case("rouge3", &[("llm_rouge_3", &[])]) },
+    Case { options: &["use_stemmer"], expected: MEASURES, ..case("rougeL", &[("llm_rouge_l", &[])]) },
+    Case { options: &["use_stemmer"], expected: MEASURES, ..case("rougeLsum", &[("llm_rouge_lsum", &[])]) },
+    Case { options: &["rouge_type"], expected: MEASURES, ..case("rouge_unicode", &[("llm_rouge_unicode", &[])]) },
+    Case { options: &["alpha", "beta", "gamma"], ..case("meteor", &[("llm_meteor", &[])]) },
+    Case { expected: &["wer"], ..case("wer", &[("llm_wer", &[])]) },
+    Case { expected: &["wer"], ..case("wer_details", &[("llm_wer", &[])]) },
+    Case { expected: &["cer"], ..case("cer", &[("llm_cer", &[])]) },
+    Case { expected: &["wer"], ..case("corpus_wer", &[("corpus_wer", &[])]) },
+    Case { expected: &["cer"], ..case("corpus_cer", &[("corpus_cer", &[])]) },
+    Case { expected: &["normalized_similarity"], ..case("levenshtein", &[("llm_levenshtein_similarity", &[])]) },
+    Case { expected: &["ratio_0_1"], ..case("indel_ratio", &[("llm_indel_similarity", &[])]) },
+    Case { expected: &["similarity"], ..case("jaro_winkler", &[("llm_jaro_winkler", &[])]) },
+    Case { expected: &["distance"], ..case("osa_distance", &[("llm_osa_distance", &[])]) },
+    Case { options: &["extract", "rel_tol", "abs_tol"], ..case("numeric_match", &[("llm_numeric_match", &[])]) },
+    case(
+        "gsm8k_flexible_extract",
+        &[("llm_extract", &[("method", "gsm8k")]), ("llm_exact_match", &[("normalize", "gsm8k")])],
+    ),
+];
+
+/// Metrics of the vectors that this engine does not have.
+const OTHERS: &[&str] = &["nltk_sentence_bleu"];
+
+fn case_of(row: &Value) -> Option<&'static Case> {
+    let metric = row["metric"].as_str().unwrap();
+    let found = CASES.iter().find(|case| case.metric == metric);
+    assert!(found.is_some() || OTHERS.contains(&metric), "no function for the vectors of {metric}");
+    found
+}
+
+fn options_of(case: &Case, row: &Value) -> Map<String, Value> {
+    case.options.iter().filter_map(|&o| Some((o.to_string(), row["params"].get(o)?.clone()))).collect()
+}
+
+fn lists(rows: &[&Value]) -> ArrayRef {
     let mut references = ListBuilder::new(StringBuilder::new());
     for row in rows {
-        references.append_value(row["references"].as_array().unwrap().iter().map(Value::as_str));
+        references.append_value(row.as_array().unwrap().iter().map(Value::as_str));
     }
-    let function = FunctionSpec {
-        name: name.into(),
-        args: vec![0, 1],
-        options: options.clone(),
-        constant: None,
-        model: None,
-        per_row: BTreeMap::new(),
-    };
-    let spec = EvalSpec { version: SPEC_VERSION, columns: 2, functions: vec![function] };
-    let columns: [(_, ArrayRef); 2] = [("p", Arc::new(predictions)), ("r", Arc::new(references.finish()))];
+    Arc::new(references.finish())
+}
+
+fn session(columns: usize, functions: Vec<FunctionSpec>) -> EvalSession {
+    EvalSession::open(&EvalSpec { version: SPEC_VERSION, columns, functions }).unwrap()
+}
+
+fn function(name: &str, args: &[usize], options: Map<String, Value>) -> FunctionSpec {
+    let (constant, model) = (None, None);
+    FunctionSpec { name: name.into(), args: args.to_vec(), options, constant, model, per_row: BTreeMap::new() }
+}
+
+fn evaluate(session: &EvalSession, predictions: StringArray, references: ArrayRef) -> RecordBatch {
+    let columns: [(_, ArrayRef); 2] = [("p", Arc::new(predictions)), ("r", references)];
     let input = write_batch(&RecordBatch::try_from_iter(columns).unwrap()).unwrap();
-    let output = read_batch(&EvalSession::open(&spec).unwrap().eval(&input).unwrap()).unwrap();
-    output.column(0).as_primitive::<Float64Type>().iter().collect()
+    read_batch(&session.eval(&input).unwrap()).unwrap()
+}
+
+/// The scores of rows of one metric, with the same options. The functions of a case follow one another.
+fn score(case: &Case, options: &Map<String, Value>, rows: &[&Value]) -> Vec<Option<f64>> {
+    let last = case.functions.len() - 1;
+    let functions = case.functions.iter().enumerate().map(|(i, (name, fixed))| {
+        let mut given: Map<String, Value> = fixed.iter().map(|&(k, v)| (k.to_string(), json!(v))).collect();
+        let before = if i == 0 { 0 } else { 1 + i };
+        if i < last {
+            return function(name, &[before], given);
+        }
+        given.extend(options.clone());
+        function(name, &[before, 1], given)
+    });
+    let session = session(2, functions.collect());
+    let references: Vec<&Value> = rows.iter().map(|row| &row["references"]).collect();
+    let predictions = rows.iter().map(|row| row["prediction"].as_str()).collect();
+    let output = evaluate(&session, predictions, lists(&references));
+    output.column(last).as_primitive::<Float64Type>().iter().map(|x| x.map(|x| x * case.scale)).collect()
+}
+
+/// The score of a corpus by its aggregate.
+fn corpus_score(name: &str, options: &Map<String, Value>, row: &Value) -> f64 {
+    let counting =
+        FunctionSpec { constant: Some(name.into()), ..function("assay_corpus_counts", &[0, 1], options.clone()) };
+    let predictions = row["prediction"].as_array().unwrap().iter().map(Value::as_str).collect();
+    let references: Vec<&Value> = row["references"].as_array().unwrap().iter().collect();
+    let output = evaluate(&session(2, vec![counting]), predictions, lists(&references));
+    let counts = output.column(0).as_binary::<i32>();
+    let mut state = vec![1];
+    state.extend((counts.null_count() as u64).to_le_bytes());
+    state.extend(((counts.len() - counts.null_count()) as u64).to_le_bytes());
+    counts.iter().flatten().for_each(|row| state.extend(row));
+    let outcome = corpus::finish(name, options, &state).unwrap();
+    assert!(outcome.lower.is_none() || outcome.lower <= outcome.upper, "{name}: {outcome:?}");
+    outcome.estimate.unwrap()
+}
+
+fn close(found: f64, expected: f64) -> bool {
+    (found - expected).abs() <= 1e-9 + 1e-9 * expected.abs()
 }
 
 fn lexical(file: &Path, at_least: usize) {
     let rows = rows(file);
+    let mut report = Report::default();
     let mut groups: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
     for row in &rows {
-        if let Some(call) = call(row) {
-            groups.entry(format!("{call:?}")).or_default().push(row);
+        let Some(case) = case_of(row) else { continue };
+        if row["prediction"].is_array() {
+            let found = corpus_score(case.functions[0].0, &options_of(case, row), row) * case.scale;
+            let expected = number(&row["expected"][case.expected[0]]);
+            report.check(close(found, expected), || format!("{}: {found}, expected {expected}", row["id"]));
+        } else {
+            groups.entry(format!("{} {:?}", case.metric, options_of(case, row))).or_default().push(row);
         }
     }
-    let mut report = Report::default();
     for group in groups.values() {
-        let (name, options) = call(group[0]).unwrap();
-        for (row, found) in group.iter().zip(score(name, &options, group)) {
-            let right = if row["class"] == "policy" {
-                // A NULL on either side gives NULL.
-                found.is_none()
-            } else {
-                let expected = number(row["expected"].get("score").or_else(|| row["expected"].get("f1")).unwrap());
-                found.is_some_and(|found| (found - expected).abs() <= 1e-9 + 1e-9 * expected.abs())
-            };
-            report.check(right, || format!("{}: {found:?}, expected {}", row["id"], row["expected"]));
+        let case = case_of(group[0]).unwrap();
+        for measure in case.expected {
+            let mut options = options_of(case, group[0]);
+            if case.expected.len() > 1 {
+                options.insert("measure".into(), json!(measure));
+            }
+            for (row, found) in group.iter().zip(score(case, &options, group)) {
+                let right = if row["class"] == "policy" {
+                    // A NULL on either side, or no reference, gives NULL.
+                    found.is_none()
+                } else {
+                    let expected = number(&row["expected"][measure]);
+                    found.map_or(expected.is_nan(), |found| close(found, expected))
+                };
+                report.check(right, || format!("{} {measure}: {found:?}, expected {}", row["id"], row["expected"]));
+            }
         }
     }
     report.finish(&format!("{}", file.display()), at_least);
@@ -137,13 +249,15 @@ fn lexical(file: &Path, at_least: usize) {
 
 #[test]
 fn own_lexical_vectors() {
-    lexical(&own().join("lexical.jsonl"), 250);
+    for (file, at_least) in [("lexical.jsonl", 250), ("mt.jsonl", 250), ("rouge.jsonl", 650), ("edit.jsonl", 590)] {
+        lexical(&own().join(file), at_least);
+    }
 }
 
 #[test]
 fn shared_lexical_vectors() {
     if let Some(folder) = shared() {
-        lexical(&folder.join("lexical_public.jsonl"), 260);
+        lexical(&folder.join("lexical_public.jsonl"), 900);
     }
 }
 

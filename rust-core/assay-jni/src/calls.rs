@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use assay_core::exec::completion_schema::{completion_fields, embedding_fields};
-use assay_core::exec::{check_call, check_function, eval, stored};
+use assay_core::exec::{check_call, check_function, corpus, eval, stored};
 use assay_core::inference::{COUNTERS, Hub, quota};
 use assay_core::options::FunctionInfo;
 use assay_core::provider::Model;
@@ -107,7 +107,10 @@ fn describe() -> Value {
 }
 
 fn all_functions() -> impl Iterator<Item = &'static FunctionInfo> {
-    eval::functions().chain(stats::FUNCTIONS).chain([&provider::FUNCTION, &provider::EMBED])
+    eval::functions()
+        .chain(corpus::FUNCTIONS.iter())
+        .chain(stats::FUNCTIONS)
+        .chain([&provider::FUNCTION, &provider::EMBED])
 }
 
 fn describe_function(function: &FunctionInfo) -> Value {
@@ -147,6 +150,9 @@ struct FunctionSpecLike {
 
 impl FunctionCheck {
     fn run(self) -> Result<()> {
+        if corpus::is_corpus(&self.function.name) {
+            return corpus::check(&self.function.name, &self.function.options);
+        }
         if let Some(aggregate) = stats::FUNCTIONS.iter().find(|f| f.name == self.function.name) {
             return assay_core::options::resolve(aggregate, &self.function.options).map(|_| ());
         }
@@ -214,7 +220,12 @@ struct Finish {
 fn finish(input: &[u8]) -> Result<Value> {
     let (request, state): (Finish, _) = read_with_bytes(input)?;
     // The aggregate runs in one of the executor's task slots, so it gets one thread.
-    Ok(outcome_json(&stats::finish_with_threads(&request.name, &request.options, state, 1)?))
+    let outcome = if corpus::is_corpus(&request.name) {
+        stats::with_threads(1, || corpus::finish(&request.name, &request.options, state))??
+    } else {
+        stats::finish_with_threads(&request.name, &request.options, state, 1)?
+    };
+    Ok(outcome_json(&outcome))
 }
 
 /// JSON has no NaN and no infinity, so doubles go as their bits.

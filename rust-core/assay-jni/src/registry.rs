@@ -40,6 +40,15 @@ impl Session {
         }
     }
 
+    /// Ends what other threads have it do.
+    fn cancel(&self) {
+        match self {
+            Session::Eval(session) => session.cancel(),
+            Session::Complete(session) => session.cancel(),
+            Session::Keys(_) | Session::Journal(_) => {}
+        }
+    }
+
     pub(crate) fn complete(&self) -> Result<&CompleteSession> {
         match self {
             Session::Complete(session) => Ok(session),
@@ -80,7 +89,7 @@ pub(crate) fn get(id: i64) -> Result<Arc<Session>> {
 /// Forgets a session and cancels what it has under way, even while another thread is inside it.
 pub(crate) fn remove(id: i64) {
     let session = SESSIONS.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
-    if let Some(Session::Complete(session)) = session.as_deref() {
+    if let Some(session) = session {
         session.cancel();
     }
 }
@@ -98,11 +107,7 @@ pub(crate) fn open_counters() -> Vec<i64> {
     sums
 }
 
-/// Cancels every session of model calls: the application ends.
+/// Cancels every session: the application ends.
 pub(crate) fn cancel_all() {
-    for session in SESSIONS.read().unwrap_or_else(PoisonError::into_inner).values() {
-        if let Session::Complete(session) = session.as_ref() {
-            session.cancel();
-        }
-    }
+    SESSIONS.read().unwrap_or_else(PoisonError::into_inner).values().for_each(|session| session.cancel());
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::cast::AsArray;
-use arrow::array::{Array, ArrayRef, Float64Builder, Int64Array, StringArray, StringBuilder, StructArray};
+use arrow::array::{Array, ArrayRef, Int64Array, StringArray, StringBuilder, StructArray};
 use arrow::datatypes::{DataType, Field, Fields, Schema};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use serde_json::{Map, Value};
@@ -13,11 +13,15 @@ use serde_json::{Map, Value};
 use crate::error::{Error, ErrorKind, Result, hint};
 use crate::exec::columns::{References, Texts};
 use crate::exec::completion_schema::fields;
+use crate::exec::corpus::{COUNTS, Counting};
 use crate::exec::ipc::{read_batch, write_batch};
+use crate::exec::metric::scores;
 use crate::exec::requests::RequestPlan;
+use crate::exec::scores::{SCORES, Scores};
+use crate::exec::text::{self, TextFunction};
 use crate::exec::values::StructRows;
 use crate::inference::{Estimator, Tokens};
-use crate::metrics::{self, Metric, MetricInfo, Stop};
+use crate::metrics::{self, MetricInfo, Stop};
 use crate::options::{FunctionInfo, Options, check_per_row, resolve};
 use crate::provider::{FUNCTION as COMPLETE, Prepared, check_model};
 use crate::spec::{CallKind, EvalSpec, FunctionSpec, ModelConf, PromptSpec};
@@ -37,7 +41,8 @@ pub const ESTIMATE: FunctionInfo = FunctionInfo { name: "llm_estimate", options:
 
 /// Every row function that [`EvalSession`] evaluates.
 pub fn functions() -> impl Iterator<Item = &'static FunctionInfo> {
-    [&PROMPT, &REQUEST, &REQUEST_KEY, &ESTIMATE].into_iter().chain(metrics::FUNCTIONS)
+    let others = [&PROMPT, &REQUEST, &REQUEST_KEY, &ESTIMATE, &SCORES];
+    others.into_iter().chain(text::FUNCTIONS.iter().copied()).chain(metrics::FUNCTIONS)
 }
 
 /// Checks one call of a row function as far as that is possible before there are rows.
@@ -65,7 +70,7 @@ pub fn check_function(
 ) -> Result<()> {
     match Kernel::new(name, options, per_row.iter().copied(), constant)? {
         Kernel::Prompt(template) => template.check_variables(fields),
-        Kernel::Metric { .. } | Kernel::Request { .. } => Ok(()),
+        _ => Ok(()),
     }
 }
 
@@ -85,6 +90,7 @@ pub fn check_request(
 pub struct EvalSession {
     columns: usize,
     steps: Vec<Step>,
+    stop: Stop,
 }
 
 impl EvalSession {
@@ -93,7 +99,12 @@ impl EvalSession {
     /// Errors: those of [`check_function`], and [`ErrorKind::InvalidSpec`] for argument positions that do not exist.
     pub fn open(spec: &EvalSpec) -> Result<EvalSession> {
         let steps = spec.functions.iter().enumerate().map(|(i, f)| Step::new(f, spec.columns + i));
-        Ok(EvalSession { columns: spec.columns, steps: steps.collect::<Result<_>>()? })
+        Ok(EvalSession { columns: spec.columns, steps: steps.collect::<Result<_>>()?, stop: Stop::default() })
+    }
+
+    /// Has [`EvalSession::eval`], which may run in other threads, end within a second with [`ErrorKind::Cancelled`].
+    pub fn cancel(&self) {
+        self.stop.set();
     }
 
     /// Evaluates the functions over one batch.
@@ -117,7 +128,10 @@ impl EvalSession {
         }
         let mut columns = batch.columns().to_vec();
         for step in &self.steps {
-            columns.push(step.eval(&columns, batch.num_rows())?);
+            columns.push(step.eval(&columns, batch.num_rows(), &self.stop)?);
+            if self.stop.is_set() {
+                return Err(Error::new(ErrorKind::Cancelled, format!("{} was cancelled", step.name)));
+            }
         }
         let results = columns.split_off(self.columns);
         let fields: Vec<Field> = (self.steps.iter().zip(&results))
@@ -156,7 +170,7 @@ impl Step {
         Ok(Step { name, args: spec.args.clone(), kernel })
     }
 
-    fn eval(&self, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+    fn eval(&self, columns: &[ArrayRef], rows: usize, stop: &Stop) -> Result<ArrayRef> {
         match (&self.kernel, self.args.as_slice()) {
             (Kernel::Prompt(template), &[rows_arg]) => match columns[rows_arg].data_type() {
                 DataType::Null => Ok(Arc::new(arrow::array::StringArray::new_null(rows))),
@@ -164,13 +178,23 @@ impl Step {
                     .map_err(|e| e.context(format!("{} (column {rows_arg})", self.name))),
                 other => Err(self.unsupported(rows_arg, other, "a STRUCT")),
             },
-            (Kernel::Metric { info, options }, &[prediction_arg, reference_arg]) => {
-                let predictions = Texts::new(&columns[prediction_arg])
-                    .map_err(|t| self.unsupported(prediction_arg, &t, "a STRING"))?;
-                let references = References::new(&columns[reference_arg])
-                    .map_err(|t| self.unsupported(reference_arg, &t, "a STRING or an ARRAY<STRING>"))?;
-                let mut metric = (info.create)(options, &Stop::default())?;
-                Ok(scores(metric.as_mut(), &predictions, &references, rows))
+            (kernel, &[prediction, reference]) => {
+                let predictions =
+                    Texts::new(&columns[prediction]).map_err(|t| self.unsupported(prediction, &t, "a STRING"))?;
+                let references = References::new(&columns[reference])
+                    .map_err(|t| self.unsupported(reference, &t, "a STRING or an ARRAY<STRING>"))?;
+                match kernel {
+                    Kernel::Metric { info, options } => {
+                        let mut metric = (info.create)(options, stop)?;
+                        Ok(scores(metric.as_mut(), &predictions, &references, rows, stop))
+                    }
+                    Kernel::Scores(scores) => scores.eval(&predictions, &references, rows, stop),
+                    Kernel::Counts(counting) => counting.eval(&predictions, &references, rows, stop),
+                    _ => Err(Error::internal(format!("{} was opened with two arguments", self.name))),
+                }
+            }
+            (Kernel::Text(function), &[column]) => {
+                function.eval(&columns[column], rows, stop, &|found, wanted| self.unsupported(column, found, wanted))
             }
             (Kernel::Request { plan, about }, &[_]) => requests(plan, *about, columns, rows),
             _ => Err(Error::internal(format!("{} was opened with {} arguments", self.name, self.args.len()))),
@@ -188,6 +212,9 @@ impl Step {
 /// What a step does with its columns.
 enum Kernel {
     Metric { info: &'static MetricInfo, options: Options },
+    Scores(Scores),
+    Counts(Counting),
+    Text(TextFunction),
     Prompt(Box<Template>),
     Request { plan: Box<RequestPlan>, about: About },
 }
@@ -239,7 +266,9 @@ impl Kernel {
         per_row: impl Iterator<Item = &'a str>,
         constant: Option<&str>,
     ) -> Result<Kernel> {
-        let invalid = |message: String| Err(Error::new(ErrorKind::InvalidArgument, message));
+        fn invalid<T>(message: String) -> Result<T> {
+            Err(Error::new(ErrorKind::InvalidArgument, message))
+        }
         if name == PROMPT.name {
             resolve(&PROMPT, options)?;
             check_per_row(&PROMPT, per_row)?;
@@ -248,6 +277,23 @@ impl Kernel {
                 None => invalid(format!("{name} needs a constant template")),
             };
         }
+        let per_row: Vec<&str> = per_row.collect();
+        let constants_only = |info: &FunctionInfo| check_per_row(info, per_row.iter().copied());
+        if name == SCORES.name {
+            constants_only(&SCORES)?;
+            let names = constant.map_or_else(|| invalid(format!("{name} needs a constant array of metrics")), Ok)?;
+            return Scores::new(names, options).map(Kernel::Scores);
+        }
+        if let (Some(metric), true) = (constant, name == COUNTS.name) {
+            return Counting::new(metric, options).map(Kernel::Counts);
+        }
+        if constant.is_some() {
+            return invalid(format!("{name} takes no constant"));
+        }
+        if let Some(info) = text::FUNCTIONS.iter().find(|info| info.name == name) {
+            constants_only(info)?;
+            return TextFunction::new(info, resolve(info, options)?).map(Kernel::Text);
+        }
         let Some(info) = metrics::find(name) else {
             return Err(Error::new(
                 ErrorKind::UnknownFunction,
@@ -255,16 +301,17 @@ impl Kernel {
             ));
         };
         let options = resolve(&info.function, options)?;
-        check_per_row(&info.function, per_row)?;
-        match constant {
-            None => Ok(Kernel::Metric { info, options }),
-            Some(_) => invalid(format!("{name} takes no constant")),
-        }
+        constants_only(&info.function)?;
+        (info.create)(&options, &Stop::default())?;
+        Ok(Kernel::Metric { info, options })
     }
 
     fn name(&self) -> &'static str {
         match self {
             Kernel::Metric { info, .. } => info.function.name,
+            Kernel::Scores(_) => SCORES.name,
+            Kernel::Counts(_) => COUNTS.name,
+            Kernel::Text(function) => function.name(),
             Kernel::Prompt(_) => PROMPT.name,
             Kernel::Request { about, .. } => about.function().name,
         }
@@ -272,30 +319,10 @@ impl Kernel {
 
     fn arity(&self) -> usize {
         match self {
-            Kernel::Metric { .. } => 2,
-            Kernel::Prompt(_) | Kernel::Request { .. } => 1,
+            Kernel::Metric { .. } | Kernel::Scores(_) | Kernel::Counts(_) => 2,
+            Kernel::Prompt(_) | Kernel::Request { .. } | Kernel::Text(_) => 1,
         }
     }
-}
-
-fn scores(metric: &mut dyn Metric, predictions: &Texts<'_>, references: &References<'_>, rows: usize) -> ArrayRef {
-    let mut results = Float64Builder::with_capacity(rows);
-    match references {
-        References::One(references) => {
-            for row in 0..rows {
-                let pair = predictions.get(row).zip(references.get(row));
-                results.append_option(pair.map(|(prediction, reference)| metric.score(prediction, reference)));
-            }
-        }
-        References::Many(lists) => {
-            let mut found = Vec::new();
-            for row in 0..rows {
-                let prediction = predictions.get(row).filter(|_| lists.get(row, &mut found));
-                results.append_option(prediction.and_then(|prediction| metric.score_best(prediction, &found)));
-            }
-        }
-    }
-    Arc::new(results.finish())
 }
 
 fn prompts(template: &Template, column: &ArrayRef) -> Result<ArrayRef> {

@@ -7,6 +7,9 @@
 //! | `chats` | a column of chat messages: roles, parts, tool calls |
 //! | `columns` | text columns and reference columns, whatever their Arrow layout |
 //! | `eval` | row functions over a batch |
+//! | `metric`, `scores` | metrics of pairs: one, or several in one pass |
+//! | `corpus` | metrics of a corpus: counts of rows, and their end |
+//! | `text` | row functions of one column |
 //! | `requests` | rows as requests to a model: prompts and per-row options |
 //! | `complete` | model calls: batches in, finished rows out as they finish |
 //! | `completion_schema` | the completion struct as a column |
@@ -16,6 +19,7 @@
 //! | `known` | answers that a session is told before its rows |
 pub mod complete;
 pub mod completion_schema;
+pub mod corpus;
 pub mod eval;
 pub mod ipc;
 pub mod journal_rows;
@@ -27,6 +31,9 @@ pub mod values;
 mod chats;
 mod columns;
 mod known;
+mod metric;
+mod scores;
+mod text;
 
 pub use complete::CompleteSession;
 pub use eval::{EvalSession, check_function};

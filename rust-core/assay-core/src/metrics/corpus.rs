@@ -30,7 +30,7 @@ impl fmt::Debug for CorpusInfo {
 
 /// Counts rows and scores sums of counts. Keeps scratch memory between calls, therefore `&mut`; the counts do not depend
 /// on earlier calls.
-pub trait CorpusMetric: Send {
+pub trait CorpusMetric: Send + Sync {
     /// How many counts each row has.
     fn width(&self) -> usize;
 
@@ -45,7 +45,13 @@ pub trait CorpusMetric: Send {
 }
 
 /// Every metric of a corpus.
-pub const CORPUS: &[CorpusInfo] = &[super::bleu::CORPUS, super::chrf::CORPUS, super::ter::CORPUS];
+pub const CORPUS: &[CorpusInfo] = &[
+    super::bleu::CORPUS,
+    super::chrf::CORPUS,
+    super::ter::CORPUS,
+    super::corpus_error_rate::WER,
+    super::corpus_error_rate::CER,
+];
 
 /// The metric of a corpus of name `name`.
 ///

@@ -1,8 +1,23 @@
 //! Word and character error rate of a corpus.
 
 use super::Stop;
-use super::corpus::CorpusMetric;
+use super::corpus::{CorpusInfo, CorpusMetric};
 use super::error_rate::{Count, Errors, Unit};
+use crate::options::FunctionInfo;
+
+/// `corpus_wer(prediction, reference [, options])`, by words.
+pub(super) const WER: CorpusInfo = CorpusInfo {
+    function: FunctionInfo { name: "corpus_wer", options: &[] },
+    range: (0.0, f64::INFINITY),
+    create: |_, stop| Ok(Box::new(CorpusErrorRate::new(Unit::Word, stop))),
+};
+
+/// `corpus_cer(prediction, reference [, options])`, by code points.
+pub(super) const CER: CorpusInfo = CorpusInfo {
+    function: FunctionInfo { name: "corpus_cer", options: &[] },
+    range: (0.0, f64::INFINITY),
+    create: |_, stop| Ok(Box::new(CorpusErrorRate::new(Unit::Character, stop))),
+};
 
 /// `corpus_wer` and `corpus_cer`: all errors over the length of all references, by words or code points.
 ///

@@ -84,7 +84,8 @@ impl JsonMatch {
         let fields = match options.get("fields").and_then(Value::as_array) {
             Some(paths) if paths.is_empty() => return Err(invalid("option 'fields' names no field".into())),
             Some(paths) => {
-                let paths = paths.iter().filter_map(Value::as_str).map(Path::parse).collect::<std::result::Result<_, _>>();
+                let paths =
+                    paths.iter().filter_map(Value::as_str).map(Path::parse).collect::<std::result::Result<_, _>>();
                 Some(paths.map_err(|e| invalid(format!("option 'fields': {e}")))?)
             }
             None => None,
@@ -154,7 +155,10 @@ impl Metric for JsonMatch {
 }
 
 /// The share of pairs that are equal.
-fn share<'a>(pairs: impl ExactSizeIterator<Item = (Option<&'a Value>, Option<&'a Value>)>, tolerance: Tolerance) -> f64 {
+fn share<'a>(
+    pairs: impl ExactSizeIterator<Item = (Option<&'a Value>, Option<&'a Value>)>,
+    tolerance: Tolerance,
+) -> f64 {
     let all = pairs.len();
     let same = pairs.filter(|pair| match pair {
         (Some(a), Some(b)) => equal(a, b, tolerance),

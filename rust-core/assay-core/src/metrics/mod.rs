@@ -7,6 +7,7 @@ mod bleu;
 mod chrf;
 mod contains;
 pub mod corpus;
+mod corpus_error_rate;
 mod distance;
 pub mod distinct_n;
 mod edit_similarity;

@@ -8,7 +8,11 @@ use regex::{Regex, RegexBuilder};
 /// with the text alone, for one expression. An expression that takes more than a megabyte when it is compiled is refused.
 pub(super) fn compile(pattern: &str, full_match: bool, ignore_case: bool) -> Result<Regex, regex::Error> {
     let build = |pattern: &str| {
-        RegexBuilder::new(pattern).case_insensitive(ignore_case).size_limit(SIZE_LIMIT).dfa_size_limit(SIZE_LIMIT).build()
+        RegexBuilder::new(pattern)
+            .case_insensitive(ignore_case)
+            .size_limit(SIZE_LIMIT)
+            .dfa_size_limit(SIZE_LIMIT)
+            .build()
     };
     let alone = build(pattern)?;
     if !full_match {

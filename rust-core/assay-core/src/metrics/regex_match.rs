@@ -79,7 +79,8 @@ mod tests {
 
     fn metric(options: &str) -> Box<dyn Metric> {
         let info = find("llm_regex_match").unwrap();
-        (info.create)(&resolve(&info.function, &serde_json::from_str(options).unwrap()).unwrap(), &Stop::default()).unwrap()
+        (info.create)(&resolve(&info.function, &serde_json::from_str(options).unwrap()).unwrap(), &Stop::default())
+            .unwrap()
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `mean_ci` | the aggregate: options, choice of method |
 //! | `wilson`, `student_t`, `bootstrap` | one method each |
+//! | `additive` | intervals of statistics of sums over rows |
 //! | `state` | the bytes that partial aggregates are merged into |
 //! | `moments`, `sums` | mean and deviations; sums that are exact, whatever the order |
 //! | `rng`, `binomial` | random numbers from a counter, binomial numbers from those |
@@ -13,6 +14,7 @@
 //! threads and platform. So values are sorted first, sums are exact, random numbers come from a counter for each
 //! resample, and transcendental functions from `libm`, never from the platform.
 
+pub mod additive;
 pub mod binomial;
 pub mod bootstrap;
 pub mod mean_ci;
@@ -120,11 +122,16 @@ pub fn finish_with_threads(
     state: &[u8],
     threads: usize,
 ) -> Result<Outcome> {
+    with_threads(threads, || finish(function, options, state))?
+}
+
+/// Runs `work` on so many threads.
+pub fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> Result<T> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads.max(1))
         .build()
         .map_err(|e| Error::internal(format!("no threads for statistics: {e}")))?;
-    pool.install(|| finish(function, options, state))
+    Ok(pool.install(work))
 }
 
 fn find(function: &str) -> Result<&'static FunctionInfo> {
