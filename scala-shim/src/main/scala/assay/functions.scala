@@ -50,6 +50,119 @@ object functions {
   def llm_contains(prediction: Column, reference: Column, options: (String, Any)*): Column =
     call("llm_contains", Seq(prediction, reference), options)
 
+  /** 1 if the reference, a regular expression, matches in the prediction, else 0. */
+  def llm_regex_match(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_regex_match", Seq(prediction, reference), options)
+
+  /** 1 if the numbers of prediction and reference are close, else 0. */
+  def llm_numeric_match(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_numeric_match", Seq(prediction, reference), options)
+
+  /** Whether the prediction is the JSON that it should be. */
+  def llm_json_match(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_json_match", Seq(prediction, reference), options)
+
+  /** Sentence BLEU as sacrebleu computes it, divided by 100. */
+  def llm_bleu(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_bleu", Seq(prediction, reference), options)
+
+  /** chrF as sacrebleu computes it, divided by 100. */
+  def llm_chrf(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_chrf", Seq(prediction, reference), options)
+
+  /** The translation edit rate as sacrebleu computes it, divided by 100. */
+  def llm_ter(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_ter", Seq(prediction, reference), options)
+
+  /** ROUGE-1 as rouge-score computes it. */
+  def llm_rouge_1(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_rouge_1", Seq(prediction, reference), options)
+
+  /** ROUGE-2 as rouge-score computes it. */
+  def llm_rouge_2(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_rouge_2", Seq(prediction, reference), options)
+
+  /** ROUGE-3 as rouge-score computes it. */
+  def llm_rouge_3(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_rouge_3", Seq(prediction, reference), options)
+
+  /** ROUGE-L as rouge-score computes it. */
+  def llm_rouge_l(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_rouge_l", Seq(prediction, reference), options)
+
+  /** ROUGE-Lsum as rouge-score computes it. */
+  def llm_rouge_lsum(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_rouge_lsum", Seq(prediction, reference), options)
+
+  /** ROUGE for texts in any script. */
+  def llm_rouge_unicode(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_rouge_unicode", Seq(prediction, reference), options)
+
+  /** METEOR as nltk computes it, without WordNet. */
+  def llm_meteor(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_meteor", Seq(prediction, reference), options)
+
+  /** The word error rate as jiwer computes it. */
+  def llm_wer(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_wer", Seq(prediction, reference), options)
+
+  /** The character error rate as jiwer computes it. */
+  def llm_cer(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_cer", Seq(prediction, reference), options)
+
+  /** 1 less the edits over the length of the longer text. */
+  def llm_levenshtein_similarity(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_levenshtein_similarity", Seq(prediction, reference), options)
+
+  /** 1 less the insertions and deletions over both lengths. */
+  def llm_indel_similarity(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_indel_similarity", Seq(prediction, reference), options)
+
+  /** The similarity of Jaro and Winkler. */
+  def llm_jaro_winkler(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_jaro_winkler", Seq(prediction, reference), options)
+
+  /** Edits, with swaps of neighbours as one. */
+  def llm_osa_distance(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_osa_distance", Seq(prediction, reference), options)
+
+  /** The length of the prediction over that of the reference. */
+  def llm_length_ratio(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_length_ratio", Seq(prediction, reference), options)
+
+  /** Several metrics of a pair, named without `llm_`; options are given by metric: `"bleu" -> struct(lit("zh").as("tokenize"))`. */
+  def llm_scores(prediction: Column, reference: Column, metrics: Seq[String], options: (String, Any)*): Column =
+    call("llm_scores", Seq(prediction, reference, array(metrics.map(lit): _*)), options)
+
+  /** The part of a text that is the answer. */
+  def llm_extract(text: Column, options: (String, Any)*): Column = call("llm_extract", Seq(text), options)
+
+  /** The share of distinct n-grams of words. */
+  def llm_distinct_n(text: Column, options: (String, Any)*): Column = call("llm_distinct_n", Seq(text), options)
+
+  /** The perplexity from the logarithms of the probabilities of tokens. */
+  def llm_perplexity(logprobs: Column): Column = call("llm_perplexity", Seq(logprobs), Nil)
+
+  /** BLEU of a corpus with its confidence interval. */
+  def corpus_bleu(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("corpus_bleu", Seq(prediction, reference), options)
+
+  /** chrF of a corpus with its confidence interval. */
+  def corpus_chrf(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("corpus_chrf", Seq(prediction, reference), options)
+
+  /** The translation edit rate of a corpus with its confidence interval. */
+  def corpus_ter(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("corpus_ter", Seq(prediction, reference), options)
+
+  /** The word error rate of a corpus with its confidence interval. */
+  def corpus_wer(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("corpus_wer", Seq(prediction, reference), options)
+
+  /** The character error rate of a corpus with its confidence interval. */
+  def corpus_cer(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("corpus_cer", Seq(prediction, reference), options)
+
   /** The mean of a column with its confidence interval. */
   def mean_ci(x: Column, options: (String, Any)*): Column = call("mean_ci", Seq(x), options)
 

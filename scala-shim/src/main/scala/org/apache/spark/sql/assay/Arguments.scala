@@ -1,6 +1,7 @@
 package org.apache.spark.sql.assay
 
 import org.apache.spark.sql.catalyst.expressions.Expression
+import org.apache.spark.sql.catalyst.util.ArrayData
 import org.apache.spark.sql.types._
 
 /** Checks of arguments that every function shares. */
@@ -32,6 +33,23 @@ private[assay] object Arguments {
       throw invalid(
         s"$function: the $what must be STRING or ARRAY<STRING>, not ${other.sql}; cast it, or name another column"
       )
+  }
+
+  /** A constant array of texts. */
+  def constantTexts(function: String, what: String, argument: Expression): Seq[String] = argument.dataType match {
+    case ArrayType(_: StringType, _) if argument.foldable =>
+      val values = Option(argument.eval()).map(_.asInstanceOf[ArrayData])
+      val texts = values.fold(Seq.empty[Any])(array => (0 until array.numElements()).map(array.get(_, StringType)))
+      if (values.isEmpty || texts.contains(null)) throw invalid(s"$function: the $what are NULL")
+      texts.map(_.toString)
+    case ArrayType(NullType, _) => Nil
+    case ArrayType(_: StringType, _) => throw invalid(s"$function: the $what must be a constant array, not a column")
+    case other => throw invalid(s"$function: the $what must be a constant ARRAY<STRING>, not ${other.sql}")
+  }
+
+  def numbers(function: String, what: String, argument: Expression): Unit = argument.dataType match {
+    case NullType | ArrayType(_: NumericType, _) | ArrayType(NullType, _) => ()
+    case other => throw invalid(s"$function: the $what must be ARRAY<DOUBLE>, not ${other.sql}; cast them")
   }
 
   def prompt(function: String, argument: Expression): Unit = argument.dataType match {

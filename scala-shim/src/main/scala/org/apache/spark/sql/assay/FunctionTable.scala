@@ -55,13 +55,10 @@ private[assay] object FunctionTable {
 
   private val rowFunctions: Map[String, RowFunction] = Map(
     Prompt -> RowFunction.prompt,
-    "llm_exact_match" -> RowFunction.metric,
-    "llm_token_f1" -> RowFunction.metric,
-    "llm_contains" -> RowFunction.metric,
     "llm_request" -> RowFunction.request,
     "llm_request_key" -> RowFunction.request,
     "llm_estimate" -> RowFunction.estimate
-  )
+  ) ++ MetricFunctions.rowFunctions
 
   def rowFunction(name: String): RowFunction = rowFunctions(name)
 
@@ -95,11 +92,7 @@ private[assay] object FunctionTable {
       ModelCall(kind, _)
     )
 
-  private val metricRule =
-    "`reference` is a STRING or an ARRAY<STRING> of which the best counts; NULL elements are ignored, '' is an answer. " +
-      "NULL where the prediction or the reference is NULL or no reference is left."
-
-  val entries: Seq[FunctionEntry] = Seq(
+  private val own: Seq[FunctionEntry] = Seq(
     FunctionEntry(
       "assay_model",
       "model",
@@ -156,13 +149,6 @@ private[assay] object FunctionTable {
         "once, after the filters and limits that need no answer.",
       ("llm_complete('mock', 'Hello').text", "Hello")
     ),
-    row(
-      "llm_contains",
-      "prediction, reference [, options]",
-      "DOUBLE",
-      s"1 if the reference occurs in the prediction, else 0. $metricRule",
-      ("llm_contains('It is Paris.', 'Paris')", "1.0")
-    ),
     call(
       CallKind.Embed,
       "model, text [, options]",
@@ -178,14 +164,6 @@ private[assay] object FunctionTable {
       "What the request of llm_complete would use: its key, about how many input tokens it has, and the most tokens that it lets " +
         "the model answer, NULL where it sets no bound. Nothing is sent. NULL for a NULL prompt.",
       ("llm_estimate('mock', 'Hello', map('max_tokens', '9')).max_output_tokens", "9")
-    ),
-    row(
-      "llm_exact_match",
-      "prediction, reference [, options]",
-      "DOUBLE",
-      "1 if prediction and reference are equal, else 0; option `normalize` is 'none' (default) or 'squad' (case, ASCII " +
-        s"punctuation, English articles and white space are ignored). $metricRule",
-      ("llm_exact_match('the Paris.', 'Paris', named_struct('normalize', 'squad'))", "1.0")
     ),
     row(
       Prompt,
@@ -209,14 +187,6 @@ private[assay] object FunctionTable {
       "The key of the request, SHA-256 in hexadecimal: equal requests have equal keys. NULL for a NULL prompt.",
       ("length(llm_request_key('mock', 'Hello'))", "64")
     ),
-    row(
-      "llm_token_f1",
-      "prediction, reference [, options]",
-      "DOUBLE",
-      "The F1 of the tokens that prediction and reference share, as SQuAD defines it, from 0 to 1; option `variant` is 'v1.1' " +
-        s"(default) or 'v2.0', which differ where both are empty. $metricRule",
-      ("llm_token_f1('the city of Paris', 'Paris')", "0.5")
-    ),
     FunctionEntry(
       MeanCi.name,
       "x [, options]",
@@ -230,6 +200,9 @@ private[assay] object FunctionTable {
       MeanCi(_)
     )
   )
+
+  /** By kind and name. */
+  val entries: Seq[FunctionEntry] = (own ++ MetricFunctions.entries).sortBy(e => (e.group == "agg_funcs", e.name))
 
   def signature(name: String): String = entries.find(_.name == name).fold(name)(_.signature)
 

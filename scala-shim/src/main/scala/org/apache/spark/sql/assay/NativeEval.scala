@@ -189,5 +189,6 @@ private[assay] object ExtractNative extends Rule[LogicalPlan] {
 private[assay] object BindFunctions extends Rule[LogicalPlan] {
   def apply(plan: LogicalPlan): LogicalPlan = plan.resolveExpressions {
     case f: NativeFunction if f.childrenResolved => f.bind()
+    case c: CorpusMetric if c.childrenResolved => c.counted
   }
 }

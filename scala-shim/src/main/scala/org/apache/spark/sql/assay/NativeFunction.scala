@@ -66,7 +66,7 @@ private[assay] case class NativeFunction(name: String, children: Seq[Expression]
   override def prettyName: String = name
   override def nullable: Boolean = true
   override def foldable: Boolean = children.forall(_.foldable)
-  override def dataType: DataType = entry.dataType
+  override def dataType: DataType = entry.typeOf(children)
 
   override def checkInputDataTypes(): TypeCheckResult = {
     bind()
@@ -147,9 +147,9 @@ private final class RowEvaluator(call: NativeCall, arguments: Seq[Expression], d
   }
 }
 
-/** How a row function of the table takes its arguments. */
+/** How a row function of the table takes its arguments, and what it gives. */
 private[assay] final case class RowFunction(
-    dataType: DataType,
+    typeOf: Seq[Expression] => DataType,
     bind: (String, Seq[Expression]) => (Seq[Expression], NativeCall)
 )
 
@@ -157,21 +157,82 @@ private[assay] object RowFunction {
 
   /** `(prediction, reference [, options])`, DOUBLE. */
   val metric: RowFunction = RowFunction(
-    DoubleType,
+    _ => DoubleType,
     (name, children) => {
       Arguments.count(name, children, 2, 3)
-      Arguments.text(name, "prediction", children.head)
-      Arguments.textOrTexts(name, "reference", children(1))
-      val options = FunctionOptions.of(name, children.lift(2))
-      val call = NativeCall(name, options.constant.toString, options.perRow.map(_._1), None, None)
-      check(call, Nil)
-      (Seq(asText(children.head), asText(children(1))) ++ options.perRow.map(_._2), call)
+      val pair = predictionAndReference(name, children)
+      val (call, columns) = checked(name, children.lift(2), None)
+      (pair ++ columns, call)
     }
   )
 
+  /** `(prediction, reference, metrics [, options])`, a STRUCT with a DOUBLE for each metric. */
+  val scores: RowFunction = RowFunction(
+    children =>
+      StructType(metricNames("llm_scores", children).map(name => StructField(name, DoubleType, nullable = true))),
+    (name, children) => {
+      Arguments.count(name, children, 3, 4)
+      val pair = predictionAndReference(name, children)
+      val names = JsonValues.mapper.createArrayNode()
+      metricNames(name, children).foreach(names.add)
+      val (call, columns) = checked(name, children.lift(3), Some(names.toString))
+      (pair ++ columns, call)
+    }
+  )
+
+  private def metricNames(name: String, children: Seq[Expression]): Seq[String] =
+    children.lift(2).fold(Seq.empty[String])(Arguments.constantTexts(name, "metrics", _))
+
+  /** `(text [, options])`. */
+  def text(result: DataType): RowFunction = RowFunction(
+    _ => result,
+    (name, children) => {
+      Arguments.count(name, children, 1, 2)
+      Arguments.text(name, "text", children.head)
+      val (call, columns) = checked(name, children.lift(1), None)
+      (asText(children.head) +: columns, call)
+    }
+  )
+
+  /** `(logprobs)`, DOUBLE. */
+  val logprobs: RowFunction = RowFunction(
+    _ => DoubleType,
+    (name, children) => {
+      Arguments.count(name, children, 1, 1)
+      Arguments.numbers(name, "logprobs", children.head)
+      val (call, _) = checked(name, None, None)
+      (Seq(Cast(children.head, ArrayType(DoubleType))), call)
+    }
+  )
+
+  /** What a row adds to a metric of a corpus: `(prediction, reference)`, BINARY. */
+  def counts(metric: String, children: Seq[Expression], options: String): BoundFunction =
+    BoundFunction(
+      NativeCall("assay_corpus_counts", options, Nil, Some(metric), None),
+      children.take(2).map(asText),
+      BinaryType
+    )
+
+  def predictionAndReference(name: String, children: Seq[Expression]): Seq[Expression] = {
+    Arguments.text(name, "prediction", children.head)
+    Arguments.textOrTexts(name, "reference", children(1))
+    children.take(2).map(asText)
+  }
+
+  private def checked(
+      name: String,
+      argument: Option[Expression],
+      constant: Option[String]
+  ): (NativeCall, Seq[Expression]) = {
+    val options = FunctionOptions.of(name, argument)
+    val call = NativeCall(name, options.constant.toString, options.perRow.map(_._1), constant, None)
+    check(call, Nil)
+    (call, options.perRow.map(_._2))
+  }
+
   /** `(template, struct)`, STRING. */
   val prompt: RowFunction = RowFunction(
-    StringType,
+    _ => StringType,
     (name, children) => {
       Arguments.count(name, children, 2, 2)
       val template = Arguments.constantText(name, "template", children.head)
@@ -194,7 +255,7 @@ private[assay] object RowFunction {
   val estimate: RowFunction = aboutRequest(estimateType)
 
   private def aboutRequest(result: DataType): RowFunction = RowFunction(
-    result,
+    _ => result,
     (name, children) => {
       Arguments.count(name, children, 2, 3)
       val model = ModelConf.of(Arguments.constantText(name, "model", children.head), SQLConf.get)
