@@ -6,7 +6,7 @@ mod tokenize;
 use self::tokenize::{Kind, Tokenizer};
 use super::corpus::{CorpusInfo, CorpusMetric};
 use super::mt::{FIRST, Interner, Ngrams, Sequences, SharedNgrams};
-use super::{Metric, MetricInfo, MetricKind};
+use super::{Metric, MetricInfo, MetricKind, Stop};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
 
@@ -22,7 +22,7 @@ pub(super) const INFO: MetricInfo = MetricInfo {
     function: FunctionInfo { name: "llm_bleu", options: &options("true") },
     kind: MetricKind::Bounded,
     range: (0.0, 1.0),
-    create: |options: &Options, _| Ok(Box::new(Bleu::new(options)?)),
+    create: |options: &Options, stop| Ok(Box::new(Bleu::new(options, stop)?)),
 };
 
 /// `corpus_bleu`: BLEU of a corpus from 0 to 1. Matches, n-grams and lengths are those of [`INFO`], summed over the rows
@@ -33,7 +33,7 @@ pub(super) const INFO: MetricInfo = MetricInfo {
 pub(super) const CORPUS: CorpusInfo = CorpusInfo {
     function: FunctionInfo { name: "corpus_bleu", options: &options("false") },
     range: (0.0, 1.0),
-    create: |options: &Options, _| Ok(Box::new(Bleu::new(options)?)),
+    create: |options: &Options, stop| Ok(Box::new(Bleu::new(options, stop)?)),
 };
 
 const fn options(effective_order: &'static str) -> [OptionInfo; 6] {
@@ -110,7 +110,7 @@ const UNKNOWN: u32 = FIRST;
 const FIRST_KNOWN: u32 = FIRST + 1;
 
 impl Bleu {
-    fn new(options: &Options) -> Result<Bleu> {
+    fn new(options: &Options, stop: &Stop) -> Result<Bleu> {
         let value = options.float("smooth_value");
         let smoothing = match options.text("smooth_method") {
             Some("none") => Smoothing::None,
@@ -134,8 +134,8 @@ impl Bleu {
             ),
             interner: Interner::default(),
             sequences: Sequences::default(),
-            ngrams: Ngrams::default(),
-            shared: SharedNgrams::default(),
+            ngrams: Ngrams::new(stop.clone()),
+            shared: SharedNgrams::new(stop.clone()),
             matches: vec![0; order],
             row: Vec::new(),
         })

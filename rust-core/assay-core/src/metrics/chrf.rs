@@ -5,7 +5,7 @@ mod characters;
 use self::characters::Characters;
 use super::corpus::{CorpusInfo, CorpusMetric};
 use super::mt::{FIRST, Interner, SharedNgrams, lower_into, words};
-use super::{Metric, MetricInfo, MetricKind};
+use super::{Metric, MetricInfo, MetricKind, Stop};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
 
@@ -21,7 +21,7 @@ pub(super) const INFO: MetricInfo = MetricInfo {
     function: FunctionInfo { name: "llm_chrf", options: OPTIONS },
     kind: MetricKind::Bounded,
     range: (0.0, 1.0),
-    create: |options: &Options, _| Ok(Box::new(Chrf::new(options)?)),
+    create: |options: &Options, stop| Ok(Box::new(Chrf::new(options, stop)?)),
 };
 
 /// `corpus_chrf`: chrF of a corpus from 0 to 1. The n-grams are those of [`INFO`], summed over the rows, each with its
@@ -32,7 +32,7 @@ pub(super) const INFO: MetricInfo = MetricInfo {
 pub(super) const CORPUS: CorpusInfo = CorpusInfo {
     function: FunctionInfo { name: "corpus_chrf", options: OPTIONS },
     range: (0.0, 1.0),
-    create: |options: &Options, _| Ok(Box::new(Chrf::new(options)?)),
+    create: |options: &Options, stop| Ok(Box::new(Chrf::new(options, stop)?)),
 };
 
 const OPTIONS: &[OptionInfo] = &[
@@ -98,7 +98,7 @@ struct Chrf {
 }
 
 impl Chrf {
-    fn new(options: &Options) -> Result<Chrf> {
+    fn new(options: &Options, stop: &Stop) -> Result<Chrf> {
         let order = |name| options.int(name).and_then(|order| usize::try_from(order).ok()).unwrap_or(0);
         let (char_order, word_order) = (order("char_order"), order("word_order"));
         if char_order + word_order == 0 {
@@ -113,8 +113,8 @@ impl Chrf {
             lowercase: options.flag("lowercase"),
             prediction: String::new(),
             reference: String::new(),
-            characters: Characters::new(char_order, options.flag("whitespace")),
-            words: Words { order: word_order, ..Words::default() },
+            characters: Characters::new(char_order, options.flag("whitespace"), stop),
+            words: Words { order: word_order, shared: SharedNgrams::new(stop.clone()), ..Words::default() },
             matches: vec![0; char_order.max(word_order)],
             best: Vec::new(),
             row: Vec::new(),

@@ -1,5 +1,6 @@
 //! The n-grams of characters that two texts share.
 
+use super::super::Stop;
 use super::super::mt::{FIRST, SharedNgrams, is_space};
 
 /// Counts the matches of a prediction's n-grams of characters with those of one reference after the other.
@@ -15,7 +16,7 @@ pub(super) struct Characters {
 }
 
 impl Characters {
-    pub(super) fn new(order: usize, whitespace: bool) -> Characters {
+    pub(super) fn new(order: usize, whitespace: bool, stop: &Stop) -> Characters {
         Characters {
             order,
             whitespace,
@@ -23,7 +24,7 @@ impl Characters {
             prediction: Vec::new(),
             references: Vec::new(),
             ends: Vec::new(),
-            shared: SharedNgrams::default(),
+            shared: SharedNgrams::new(stop.clone()),
         }
     }
 

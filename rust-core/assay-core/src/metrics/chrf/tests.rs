@@ -2,7 +2,6 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::metrics::Stop;
 use crate::options::resolve;
 
 fn create(options: Value) -> Result<Box<dyn Metric>> {

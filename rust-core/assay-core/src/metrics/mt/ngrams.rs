@@ -1,5 +1,6 @@
 //! How many n-grams of a prediction its references share.
 
+use super::super::Stop;
 use super::Sequences;
 
 /// The number of a token, or of an n-gram, that counts for nothing.
@@ -12,6 +13,7 @@ pub(in crate::metrics) const UNKNOWN: u32 = u32::MAX;
 /// ever compared by a hash alone; and only those have a number whose two parts are matches.
 #[derive(Default)]
 pub(in crate::metrics) struct Ngrams {
+    stop: Stop,
     /// The number of a pair plus one, or zero for a free slot. A power of two, more than there are pairs.
     slots: Vec<u32>,
     pairs: Vec<u64>,
@@ -22,6 +24,10 @@ pub(in crate::metrics) struct Ngrams {
 }
 
 impl Ngrams {
+    pub(in crate::metrics) fn new(stop: Stop) -> Ngrams {
+        Ngrams { stop, ..Ngrams::default() }
+    }
+
     /// The matches of 1-grams to n-grams, `n` being the length of `matches`. The numbers of tokens are those below
     /// `tokens`; in references they can be [`UNKNOWN`] too. Uses `sequences` up, but for `ends` less one for each n.
     pub(in crate::metrics) fn count(&mut self, sequences: &mut Sequences, tokens: usize, matches: &mut [u64]) {
@@ -37,7 +43,7 @@ impl Ngrams {
         for (order, matches) in (1..).zip(matches) {
             self.count_references(references, ends, order, numbers);
             *matches = self.in_prediction.iter().zip(&self.in_best).map(|(&a, &b)| u64::from(a.min(b))).sum();
-            if *matches == 0 || order == orders {
+            if *matches == 0 || order == orders || self.stop.is_set() {
                 return;
             }
             numbers = self.lengthen(prediction, references, ends, order);

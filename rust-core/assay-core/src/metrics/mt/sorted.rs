@@ -1,5 +1,6 @@
 //! N-grams packed into integers and sorted.
 
+use super::super::Stop;
 use super::{Ngrams, Sequences};
 
 /// Counts the matches of a prediction's n-grams with those of one reference after the other: for each length of n-gram
@@ -28,6 +29,10 @@ enum Way {
 }
 
 impl SharedNgrams {
+    pub(in crate::metrics) fn new(stop: Stop) -> SharedNgrams {
+        SharedNgrams { ngrams: Ngrams::new(stop), ..SharedNgrams::default() }
+    }
+
     /// Begins with a new prediction. All its numbers and all those of references are at least [`FIRST`] and below `limit`.
     pub(in crate::metrics) fn set_prediction(&mut self, numbers: &[u32], limit: usize, order: usize) {
         // One more than `limit` needs, so that no n-gram is all ones.

@@ -116,9 +116,9 @@ impl Rows for Band {
     }
 
     fn update(&mut self, words: &[u32], reference: &Reference, from: usize) -> u32 {
-        for i in from..words.len() {
+        for (i, &word) in words.iter().enumerate().skip(from) {
             let frame = &self.frames[i + 1];
-            let (row, path) = Band::next(self.rows[i], frame, reference.window(words[i], frame.before));
+            let (row, path) = Band::next(self.rows[i], frame, reference.window(word, frame.before));
             self.rows[i + 1] = row;
             self.paths[i + 1] = path;
         }
