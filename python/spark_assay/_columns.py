@@ -5,9 +5,23 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
+
+ColumnOrName: TypeAlias = Column | str
+"""A column, or the name of one."""
+
+
+def column(value: ColumnOrName) -> Column:
+    """The column, or the one that is called so."""
+    return F.col(value) if isinstance(value, str) else value
+
+
+def call(name: str, *arguments: Column) -> Column:
+    """A function of the engine by its SQL name: the only way from Python to it."""
+    return F.call_function(name, *arguments)
 
 
 def quoted(name: str) -> str:

@@ -15,10 +15,9 @@ from pyspark.sql.types import ArrayType, DataType, StringType, StructType
 from pyspark.storagelevel import StorageLevel
 
 from spark_assay import cache as caches
-from spark_assay import functions as fn
 from spark_assay import keys, metrics, prompts, session, summary
 from spark_assay import status as st
-from spark_assay._columns import col, option_columns
+from spark_assay._columns import call, col, option_columns
 from spark_assay._names import hint
 from spark_assay.cache import Cache
 from spark_assay.errors import DataError
@@ -317,7 +316,7 @@ def _asked(df: DataFrame, request: _Request) -> dict[str, Column]:
     assert request.prompt is not None
     prompt = prompts.prompt_column(df, request.prompt)
     options = option_columns("llm_complete", request.options)
-    return {name: fn._call("llm_complete", F.lit(name), prompt, *options) for name in request.models}
+    return {name: call("llm_complete", F.lit(name), prompt, *options) for name in request.models}
 
 
 def _given(df: DataFrame, request: _Request) -> dict[str, Column]:

@@ -15,16 +15,16 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from spark_assay._columns import option_columns
-
-ColumnOrName: TypeAlias = Column | str
-"""A column, or the name of one."""
+from spark_assay import _metric_functions
+from spark_assay._columns import ColumnOrName, call, column, option_columns
+from spark_assay._metric_functions import *  # noqa: F403
 
 _T = TypeVar("_T")
 PerRow: TypeAlias = _T | Column
 """A constant, or a column with another value in every row."""
 
 __all__ = [
+    *_metric_functions.__all__,
     "assay_model",
     "assay_progress",
     "assay_version",
@@ -57,7 +57,7 @@ def assay_model(model: str) -> Column:
         >>> spark.range(1).select(F.get_json_object(assay_model("echo"), "$.provider")).first()[0]
         'mock'
     """
-    return _call("assay_model", F.lit(model))
+    return call("assay_model", F.lit(model))
 
 
 def assay_progress() -> Column:
@@ -76,7 +76,7 @@ def assay_progress() -> Column:
         >>> spark.range(1).select(F.get_json_object(assay_progress(), "$.active")).first()[0]
         'false'
     """
-    return _call("assay_progress")
+    return call("assay_progress")
 
 
 def assay_version() -> Column:
@@ -89,7 +89,7 @@ def assay_version() -> Column:
         >>> spark.range(1).select(assay_version()).first()[0]
         '0.1.0'
     """
-    return _call("assay_version")
+    return call("assay_version")
 
 
 def llm_prompt(template: str, fields: ColumnOrName) -> Column:
@@ -117,7 +117,7 @@ def llm_prompt(template: str, fields: ColumnOrName) -> Column:
         >>> df.select(llm_prompt(template, F.struct("choices"))).first()[0]
         '(1) a (2) b '
     """
-    return _call("llm_prompt", F.lit(template), _column(fields))
+    return call("llm_prompt", F.lit(template), column(fields))
 
 
 def prompt(template: str, **columns: ColumnOrName) -> Column:
@@ -135,7 +135,7 @@ def prompt(template: str, **columns: ColumnOrName) -> Column:
         >>> df.select(prompt("{{ question | upper }}", question="q")).first()[0]
         'WHAT IS 2 + 2?'
     """
-    return llm_prompt(template, F.struct(*(_column(column).alias(name) for name, column in columns.items())))
+    return llm_prompt(template, F.struct(*(column(given).alias(name) for name, given in columns.items())))
 
 
 def llm_complete(
@@ -428,23 +428,14 @@ def mean_ci(
         (0.75, 0.301, 0.954, 'wilson')
     """
     options = {"level": level, "method": method, "n_resamples": n_resamples, "seed": seed, "kind": kind}
-    return _call("mean_ci", _column(x), *option_columns("mean_ci", options))
+    return call("mean_ci", column(x), *option_columns("mean_ci", options))
 
 
 def _request_function(name: str, model: str, prompt: ColumnOrName, options: Mapping[str, object]) -> Column:
     if not isinstance(model, str):
         raise TypeError(f"{name}: model must be the name of a configured model, not a {type(model).__name__}")
-    return _call(name, F.lit(model), _column(prompt), *option_columns(name, options))
+    return call(name, F.lit(model), column(prompt), *option_columns(name, options))
 
 
 def _metric(name: str, prediction: ColumnOrName, reference: ColumnOrName, options: Mapping[str, object]) -> Column:
-    return _call(name, _column(prediction), _column(reference), *option_columns(name, options))
-
-
-def _column(value: ColumnOrName) -> Column:
-    return F.col(value) if isinstance(value, str) else value
-
-
-def _call(name: str, *arguments: Column) -> Column:
-    """The only way from Python to the engine."""
-    return F.call_function(name, *arguments)
+    return call(name, column(prediction), column(reference), *option_columns(name, options))

@@ -9,8 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from pyspark.sql import Column
 
-from spark_assay import functions as fn
-from spark_assay._columns import option_columns
+from spark_assay._columns import call, option_columns
 from spark_assay._names import hint
 
 Kind: TypeAlias = Literal["binary", "bounded", "ordinal", "unbounded"]
@@ -42,9 +41,39 @@ class MetricInfo:
 METRICS: dict[str, MetricInfo] = {
     info.name: info
     for info in (
+        MetricInfo(
+            "bleu",
+            "llm_bleu",
+            "bounded",
+            ("lowercase", "tokenize", "smooth_method", "smooth_value", "max_ngram_order", "effective_order"),
+        ),
+        MetricInfo("cer", "llm_cer", "unbounded"),
+        MetricInfo(
+            "chrf",
+            "llm_chrf",
+            "bounded",
+            ("char_order", "word_order", "beta", "lowercase", "whitespace", "eps_smoothing"),
+        ),
         MetricInfo("contains", "llm_contains", "binary", ("normalize", "case_sensitive")),
         MetricInfo("exact_match", "llm_exact_match", "binary", ("normalize",)),
+        MetricInfo("indel_similarity", "llm_indel_similarity", "bounded"),
+        MetricInfo("jaro_winkler", "llm_jaro_winkler", "bounded"),
+        MetricInfo("json_match", "llm_json_match", "bounded", ("mode", "fields", "extract", "rel_tol")),
+        MetricInfo("length_ratio", "llm_length_ratio", "unbounded", ("unit",)),
+        MetricInfo("levenshtein_similarity", "llm_levenshtein_similarity", "bounded"),
+        MetricInfo("meteor", "llm_meteor", "bounded", ("alpha", "beta", "gamma")),
+        MetricInfo("numeric_match", "llm_numeric_match", "binary", ("extract", "rel_tol", "abs_tol")),
+        MetricInfo("osa_distance", "llm_osa_distance", "unbounded"),
+        MetricInfo("regex_match", "llm_regex_match", "binary", ("full_match", "ignore_case")),
+        MetricInfo("rouge_1", "llm_rouge_1", "bounded", ("use_stemmer", "measure")),
+        MetricInfo("rouge_2", "llm_rouge_2", "bounded", ("use_stemmer", "measure")),
+        MetricInfo("rouge_3", "llm_rouge_3", "bounded", ("use_stemmer", "measure")),
+        MetricInfo("rouge_l", "llm_rouge_l", "bounded", ("use_stemmer", "measure")),
+        MetricInfo("rouge_lsum", "llm_rouge_lsum", "bounded", ("use_stemmer", "measure")),
+        MetricInfo("rouge_unicode", "llm_rouge_unicode", "bounded", ("rouge_type", "measure")),
+        MetricInfo("ter", "llm_ter", "unbounded", ("normalized", "no_punct", "asian_support", "case_sensitive")),
         MetricInfo("token_f1", "llm_token_f1", "bounded", ("variant",)),
+        MetricInfo("wer", "llm_wer", "unbounded"),
     )
 }
 
@@ -93,7 +122,7 @@ class Metric:
 
     def score(self, prediction: Column, reference: Column) -> Column:
         """The DOUBLE column of the scores."""
-        return fn._call(self.info.function, prediction, reference, *option_columns(self.info.function, self.options))
+        return call(self.info.function, prediction, reference, *option_columns(self.info.function, self.options))
 
     def __repr__(self) -> str:
         label = {} if self.label == self.name else {"label": self.label}

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from spark_assay import _html, prompts, session
 from spark_assay import cache as caches
 from spark_assay import functions as fn
-from spark_assay._columns import option_columns
+from spark_assay._columns import call, option_columns
 from spark_assay._format import count, duration, money
 from spark_assay.cache import Cache
 from spark_assay.prompts import Prompt
@@ -198,7 +198,7 @@ def _is_there(spark: SparkSession, table: str) -> bool:
 
 
 def _plan(df: DataFrame, model: str, prompt: Any, options: Mapping[str, Any], stored: DataFrame | None) -> ModelPlan:
-    estimate = fn._call("llm_estimate", F.lit(model), prompt, *option_columns("llm_estimate", options))
+    estimate = call("llm_estimate", F.lit(model), prompt, *option_columns("llm_estimate", options))
     rows = df.select(estimate.alias("e")).select("e.*")
     distinct = rows.groupBy("request_key").agg(
         F.count(F.lit(1)).alias("rows"),

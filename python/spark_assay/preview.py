@@ -11,8 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from spark_assay import _html, prompts, session
-from spark_assay import functions as fn
-from spark_assay._columns import option_columns
+from spark_assay._columns import call, option_columns
 from spark_assay.prompts import Prompt
 from spark_assay.report import clean
 
@@ -112,7 +111,7 @@ def preview(
     if model is None:
         rows = df.limit(n).select(column.alias("prompt")).collect()
         return Preview([{"messages": _as_messages(row["prompt"])} for row in rows])
-    request = fn._call("llm_request", F.lit(model), column, *option_columns("llm_request", options or {}))
+    request = call("llm_request", F.lit(model), column, *option_columns("llm_request", options or {}))
     rows = df.limit(n).select(request.alias("request")).collect()
     return Preview([json.loads(row["request"]) if row["request"] is not None else {"messages": None} for row in rows])
 
