@@ -66,9 +66,6 @@ impl DistinctN {
 }
 
 /// The share of distinct n-grams of `n` words, at least 1; `None` where there are none.
-///
-/// Equal words get equal numbers, and then equal n-grams of growing length, so that the time does not depend on how long the
-/// words are.
 pub fn distinct_n(text: &str, n: usize) -> Option<f64> {
     let words: Vec<&str> = text.split(is_space).filter(|word| !word.is_empty()).collect();
     let grams = (words.len() + 1).checked_sub(n.max(1)).filter(|grams| *grams > 0)?;

@@ -127,7 +127,8 @@ impl Extractor {
             "last_number" => Method::LastNumber,
             "first_number" => Method::FirstNumber,
             "regex" => {
-                let pattern = options.text("pattern").ok_or_else(|| invalid("method 'regex' needs a 'pattern'".into()))?;
+                let pattern =
+                    options.text("pattern").ok_or_else(|| invalid("method 'regex' needs a 'pattern'".into()))?;
                 let regex = compile(pattern, false, false).map_err(|e| invalid(format!("option 'pattern': {e}")))?;
                 let group = options.int("group").and_then(|group| usize::try_from(group).ok());
                 if let Some(group) = group.filter(|&group| group >= regex.captures_len()) {
@@ -199,7 +200,9 @@ fn strip_reasoning(text: &str) -> String {
     const OPEN: &str = "<think>";
     const CLOSE: &str = "</think>";
     let mut rest = match (text.find(OPEN), text.find(CLOSE)) {
-        (open, Some(close)) if open.is_none_or(|open| close < open) => text.get(close + CLOSE.len()..).unwrap_or_default(),
+        (open, Some(close)) if open.is_none_or(|open| close < open) => {
+            text.get(close + CLOSE.len()..).unwrap_or_default()
+        }
         _ => text,
     };
     let mut stripped = String::with_capacity(rest.len());

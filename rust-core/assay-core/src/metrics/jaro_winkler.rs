@@ -80,7 +80,8 @@ impl Matcher {
         }
         let window = (m.max(n) / 2).saturating_sub(1);
         self.matched.clear();
-        let moved = if m <= WORD { self.match_word(left, right, window) } else { self.match_chains(left, right, window) };
+        let moved =
+            if m <= WORD { self.match_word(left, right, window) } else { self.match_chains(left, right, window) };
         match self.matched.len() {
             0 => 0.0,
             common => {

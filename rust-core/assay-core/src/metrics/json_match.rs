@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::json_text::{Path, contains, equal, find_json};
 use super::numeric_match::Tolerance;
-use super::pattern::Kept;
+use super::pattern::{Kept, best};
 use super::{Metric, MetricInfo, MetricKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
@@ -84,7 +84,8 @@ impl JsonMatch {
         let fields = match options.get("fields").and_then(Value::as_array) {
             Some(paths) if paths.is_empty() => return Err(invalid("option 'fields' names no field".into())),
             Some(paths) => {
-                let paths = paths.iter().filter_map(Value::as_str).map(Path::parse).collect::<std::result::Result<_, _>>();
+                let paths =
+                    paths.iter().filter_map(Value::as_str).map(Path::parse).collect::<std::result::Result<_, _>>();
                 Some(paths.map_err(|e| invalid(format!("option 'fields': {e}")))?)
             }
             None => None,
@@ -140,21 +141,15 @@ impl Metric for JsonMatch {
 
     fn score_best(&mut self, prediction: &str, references: &[&str]) -> Option<f64> {
         let prediction = self.parse(prediction);
-        let mut best = None;
-        for reference in references {
-            let score = self.compare(prediction.as_ref(), reference);
-            if score == 1.0 {
-                return Some(score);
-            }
-            // Not a number stays: what cannot be read might have been better.
-            best = Some(best.map_or(score, |best: f64| if score < best { best } else { score + best * 0.0 }));
-        }
-        best
+        best(references.iter().map(|reference| self.compare(prediction.as_ref(), reference)))
     }
 }
 
 /// The share of pairs that are equal.
-fn share<'a>(pairs: impl ExactSizeIterator<Item = (Option<&'a Value>, Option<&'a Value>)>, tolerance: Tolerance) -> f64 {
+fn share<'a>(
+    pairs: impl ExactSizeIterator<Item = (Option<&'a Value>, Option<&'a Value>)>,
+    tolerance: Tolerance,
+) -> f64 {
     let all = pairs.len();
     let same = pairs.filter(|pair| match pair {
         (Some(a), Some(b)) => equal(a, b, tolerance),

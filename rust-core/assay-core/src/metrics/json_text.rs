@@ -109,7 +109,9 @@ fn end_of_string(bytes: &[u8], at: usize) -> Option<usize> {
 pub(super) fn equal(a: &Value, b: &Value, tolerance: Tolerance) -> bool {
     match (a, b) {
         (Value::Number(x), Value::Number(y)) => x == y || numbers_are_close(x, y, tolerance),
-        (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| equal(x, y, tolerance)),
+        (Value::Array(x), Value::Array(y)) => {
+            x.len() == y.len() && x.iter().zip(y).all(|(x, y)| equal(x, y, tolerance))
+        }
         (Value::Object(x), Value::Object(y)) => {
             x.len() == y.len()
                 && x.iter().all(|(name, value)| y.get(name).is_some_and(|other| equal(value, other, tolerance)))
@@ -122,9 +124,9 @@ pub(super) fn equal(a: &Value, b: &Value, tolerance: Tolerance) -> bool {
 /// all else is [`equal`].
 pub(super) fn contains(whole: &Value, part: &Value, tolerance: Tolerance) -> bool {
     match (whole, part) {
-        (Value::Object(whole), Value::Object(part)) => part
-            .iter()
-            .all(|(name, value)| whole.get(name).is_some_and(|other| contains(other, value, tolerance))),
+        (Value::Object(whole), Value::Object(part)) => {
+            part.iter().all(|(name, value)| whole.get(name).is_some_and(|other| contains(other, value, tolerance)))
+        }
         (Value::Array(whole), Value::Array(part)) => {
             whole.len() == part.len() && whole.iter().zip(part).all(|(x, y)| contains(x, y, tolerance))
         }

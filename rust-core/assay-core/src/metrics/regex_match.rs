@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::pattern::{Kept, compile};
+use super::pattern::{Kept, best, compile};
 use super::{Metric, MetricInfo, MetricKind};
 use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
 
@@ -59,16 +59,7 @@ impl Metric for RegexMatch {
     }
 
     fn score_best(&mut self, prediction: &str, references: &[&str]) -> Option<f64> {
-        let mut best = None;
-        for reference in references {
-            let score = self.score(prediction, reference);
-            if score == 1.0 {
-                return Some(score);
-            }
-            // Not a number stays: what did not compile might have matched.
-            best = Some(best.map_or(score, |best: f64| best + score));
-        }
-        best
+        best(references.iter().map(|reference| self.score(prediction, reference)))
     }
 }
 
@@ -79,7 +70,8 @@ mod tests {
 
     fn metric(options: &str) -> Box<dyn Metric> {
         let info = find("llm_regex_match").unwrap();
-        (info.create)(&resolve(&info.function, &serde_json::from_str(options).unwrap()).unwrap(), &Stop::default()).unwrap()
+        (info.create)(&resolve(&info.function, &serde_json::from_str(options).unwrap()).unwrap(), &Stop::default())
+            .unwrap()
     }
 
     #[test]

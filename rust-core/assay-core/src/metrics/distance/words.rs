@@ -114,9 +114,7 @@ impl Word {
     #[inline]
     fn equals(&self, other: &Word, bytes: &[u8]) -> bool {
         let of = |word: &Word| bytes[word.start..word.start + word.length].iter();
-        self.key == other.key
-            && self.length == other.length
-            && (self.length <= 8 || of(self).eq(of(other)))
+        self.key == other.key && self.length == other.length && (self.length <= 8 || of(self).eq(of(other)))
     }
 }
 

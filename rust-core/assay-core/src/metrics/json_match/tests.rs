@@ -50,7 +50,9 @@ fn schemas() {
     assert_eq!(score(options, r#"{"n": 0}"#, schema), 0.0);
     assert_eq!(score(options, "3", schema), 0.0);
     assert_eq!(score(options, "no JSON", schema), 0.0);
-    for none in [r#"{"type": "none"}"#, "3", "{", r#"{"$ref": "http://127.0.0.1:9/x"}"#, r#"{"$ref": "file:///etc/hosts"}"#] {
+    for none in
+        [r#"{"type": "none"}"#, "3", "{", r#"{"$ref": "http://127.0.0.1:9/x"}"#, r#"{"$ref": "file:///etc/hosts"}"#]
+    {
         assert!(score(options, "1", none).is_nan(), "{none}");
     }
     for endless in [r##"{"$ref": "#"}"##, r##"{"anyOf": [{"$ref": "#"}, {"not": {"$ref": "#"}}]}"##] {
@@ -75,7 +77,9 @@ fn the_best_of_references() {
 
 #[test]
 fn options_that_do_not_fit_are_refused() {
-    for bad in [r#"{"fields": ["$.a"]}"#, r#"{"mode": "fields", "fields": ["a"]}"#, r#"{"mode": "fields", "fields": []}"#] {
+    for bad in
+        [r#"{"fields": ["$.a"]}"#, r#"{"mode": "fields", "fields": ["a"]}"#, r#"{"mode": "fields", "fields": []}"#]
+    {
         assert_eq!(create(bad).err().unwrap().kind(), ErrorKind::InvalidOption, "{bad}");
     }
 }
