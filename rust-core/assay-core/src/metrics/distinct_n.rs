@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use super::squad::{is_space, lower_into};
 use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
 
-/// `llm_distinct_n(text [, options])`: the number of distinct n-grams of words over the number of n-grams, from 0 to 1; NULL
-/// where the text has fewer than n words.
+/// `llm_distinct_n(text [, options])`: the number of distinct n-grams of words over the number of n-grams, from 0
+/// to 1; NULL where the text has fewer than n words.
 ///
-/// Words are separated by whitespace, as of Python's `str.split()`. Source: J. Li et al., A diversity-promoting objective
-/// function for neural conversation models (2016), with n-grams in the denominator.
+/// Words are separated by whitespace, as of Python's `str.split()`. Source: J. Li et al., A diversity-promoting
+/// objective function for neural conversation models (2016), with n-grams in the denominator.
 pub const DISTINCT_N: FunctionInfo = FunctionInfo {
     name: "llm_distinct_n",
     options: &[

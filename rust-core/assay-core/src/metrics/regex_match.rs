@@ -9,9 +9,10 @@ use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
 /// `llm_regex_match(prediction, reference [, options])`: 1 where the prediction has a match of the regular expression
 /// `reference`, or of any of several, else 0.
 ///
-/// NULL (NaN) where a reference is no regular expression, unless another one matches. The syntax is that of the Rust crate
-/// regex 1.13: Perl's without look-around and back-references, by Unicode. A search takes time that grows with the text
-/// alone, for one expression; expressions of more than a megabyte when compiled count as none. The last 64 expressions are kept.
+/// NULL (NaN) where a reference is no regular expression, unless another one matches. The syntax is that of the
+/// Rust crate regex 1.13: Perl's without look-around and back-references, by Unicode. A search takes time that
+/// grows with the text alone, for one expression; expressions of more than a megabyte when compiled count as none.
+/// The last 64 expressions are kept.
 pub(super) const INFO: MetricInfo = MetricInfo {
     function: FunctionInfo {
         name: "llm_regex_match",
