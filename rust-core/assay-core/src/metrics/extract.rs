@@ -19,7 +19,8 @@ use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
 ///   list; of it what stands at `path`. A string comes without quotes, null is NULL, all else is JSON text.
 /// - `marker`: what follows the last `marker` to the end of its line, without whitespace at its ends.
 /// - `gsm8k`: the rule `flexible-extract` of lm_eval 0.4.13's task gsm8k: the last match of
-///   `(-?[$0-9.,]{2,})|(-?[0-9]+)`, or `[invalid]` where there is none. `llm_exact_match` with `normalize = gsm8k` compares as that task does.
+///   `(-?[$0-9.,]{2,})|(-?[0-9]+)`, or `[invalid]` where there is none. `llm_exact_match` with `normalize =
+///   gsm8k` compares as that task does.
 pub const EXTRACT: FunctionInfo = FunctionInfo {
     name: "llm_extract",
     options: &[
