@@ -21,9 +21,10 @@ pub(super) const CER: CorpusInfo = CorpusInfo {
 
 /// `corpus_wer` and `corpus_cer`: all errors over the length of all references, by words or code points.
 ///
-/// Of several references of a row the one counts against which the row has the fewest errors per length of the reference,
-/// and of equal ones the first; against a reference of no length the errors alone are compared. Where all references
-/// that count have no length, the rate is the number of errors. A row without references does not count.
+/// Of several references of a row the one counts against which the row has the fewest errors per length of the
+/// reference, and of equal ones the first; against a reference of no length the errors alone are compared. Where
+/// all references that count have no length, the rate is the number of errors. A row without references does not
+/// count.
 ///
 /// Source: jiwer 4.0.0, `wer` and `cer` over lists, which take one reference for each prediction.
 pub(super) struct CorpusErrorRate(Errors);

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use super::squad::{is_space, lower_into};
 use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
 
-/// `llm_distinct_n(text [, options])`: the number of distinct n-grams of words over the number of n-grams, from 0 to 1; NULL
-/// where the text has fewer than n words.
+/// `llm_distinct_n(text [, options])`: the number of distinct n-grams of words over the number of n-grams, from 0
+/// to 1; NULL where the text has fewer than n words.
 ///
-/// Words are separated by whitespace, as of Python's `str.split()`. Source: J. Li et al., A diversity-promoting objective
-/// function for neural conversation models (2016), with n-grams in the denominator.
+/// Words are separated by whitespace, as of Python's `str.split()`. Source: J. Li et al., A diversity-promoting
+/// objective function for neural conversation models (2016), with n-grams in the denominator.
 pub const DISTINCT_N: FunctionInfo = FunctionInfo {
     name: "llm_distinct_n",
     options: &[
@@ -66,9 +66,6 @@ impl DistinctN {
 }
 
 /// The share of distinct n-grams of `n` words, at least 1; `None` where there are none.
-///
-/// Equal words get equal numbers, and then equal n-grams of growing length, so that the time does not depend on how long the
-/// words are.
 pub fn distinct_n(text: &str, n: usize) -> Option<f64> {
     let words: Vec<&str> = text.split(is_space).filter(|word| !word.is_empty()).collect();
     let grams = (words.len() + 1).checked_sub(n.max(1)).filter(|grams| *grams > 0)?;

@@ -17,7 +17,8 @@ pub(super) const LEVENSHTEIN: MetricInfo = MetricInfo {
 };
 
 /// `llm_indel_similarity(prediction, reference)`: 1 - d / (m + n), where d is the least number of insertions and
-/// deletions of code points that turn one text into the other, and m and n are their lengths; the best over references.
+/// deletions of code points that turn one text into the other, and m and n are their lengths; the best over
+/// references.
 ///
 /// From 0 to 1; two empty texts are equal, 1. Source: rapidfuzz 3.14.6, `fuzz.ratio` / 100, which is
 /// python-Levenshtein's `ratio`.

@@ -8,9 +8,9 @@ use crate::options::FunctionInfo;
 /// `llm_wer(prediction, reference)`: the word error rate, that is the least number of words to insert, delete and
 /// substitute, over the number of words of the reference; the least over references.
 ///
-/// From 0 without a limit; less is better. Two or more whitespace characters become one space, the text is stripped, and
-/// spaces separate words; case and punctuation count, and a single tab or newline is a part of its word. Against a
-/// reference without words it is the number of words of the prediction.
+/// From 0 without a limit; less is better. Two or more whitespace characters become one space, the text is
+/// stripped, and spaces separate words; case and punctuation count, and a single tab or newline is a part of its
+/// word. Against a reference without words it is the number of words of the prediction.
 ///
 /// Source: jiwer 4.0.0, `wer` with its default transforms.
 pub(super) const WER: MetricInfo = MetricInfo {
@@ -20,8 +20,8 @@ pub(super) const WER: MetricInfo = MetricInfo {
     create: |_, stop| Ok(Box::new(ErrorRate(Errors::new(Unit::Word, stop)))),
 };
 
-/// `llm_cer(prediction, reference)`: the character error rate, that is the least number of code points to insert, delete
-/// and substitute, over the number of code points of the reference; the least over references.
+/// `llm_cer(prediction, reference)`: the character error rate, that is the least number of code points to insert,
+/// delete and substitute, over the number of code points of the reference; the least over references.
 ///
 /// From 0 without a limit; less is better. Both texts are stripped of whitespace at their ends and else taken as they
 /// are. Against a reference of no characters it is the length of the prediction.

@@ -8,9 +8,9 @@ use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
 ///
 /// `normalize = none` compares code points: no trimming, no case folding, no Unicode normalisation. `normalize =
 /// squad` first lowers case, deletes ASCII punctuation, removes the words a, an and the, and joins what is left by
-/// single spaces, as the official SQuAD script does. `normalize = gsm8k` first deletes commas and dollar signs, all up to the
-/// last `#### ` and a full stop at the end, and then lowers case, as lm_eval 0.4.13's task gsm8k does; with
-/// `llm_extract` and its method `gsm8k` for the prediction, this is that task's `flexible-extract`.
+/// single spaces, as the official SQuAD script does. `normalize = gsm8k` first deletes commas and dollar signs, all
+/// up to the last `#### ` and a full stop at the end, and then lowers case, as lm_eval 0.4.13's task gsm8k does;
+/// with `llm_extract` and its method `gsm8k` for the prediction, this is that task's `flexible-extract`.
 pub(super) const INFO: MetricInfo = MetricInfo {
     function: FunctionInfo {
         name: "llm_exact_match",

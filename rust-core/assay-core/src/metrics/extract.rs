@@ -19,7 +19,8 @@ use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
 ///   list; of it what stands at `path`. A string comes without quotes, null is NULL, all else is JSON text.
 /// - `marker`: what follows the last `marker` to the end of its line, without whitespace at its ends.
 /// - `gsm8k`: the rule `flexible-extract` of lm_eval 0.4.13's task gsm8k: the last match of
-///   `(-?[$0-9.,]{2,})|(-?[0-9]+)`, or `[invalid]` where there is none. `llm_exact_match` with `normalize = gsm8k` compares as that task does.
+///   `(-?[$0-9.,]{2,})|(-?[0-9]+)`, or `[invalid]` where there is none. `llm_exact_match` with `normalize =
+///   gsm8k` compares as that task does.
 pub const EXTRACT: FunctionInfo = FunctionInfo {
     name: "llm_extract",
     options: &[
@@ -34,7 +35,7 @@ pub const EXTRACT: FunctionInfo = FunctionInfo {
             name: "strip_reasoning",
             kind: OptionKind::Bool,
             default: "false",
-            doc: "Whether <think>...</think> is removed first, also where one of both tags is missing, and then whitespace at the ends.",
+            doc: "Whether <think>...</think> is removed first, also where one tag is missing, and whitespace at the ends.",
             per_row: false,
         },
         OptionInfo {
@@ -48,7 +49,7 @@ pub const EXTRACT: FunctionInfo = FunctionInfo {
             name: "group",
             kind: OptionKind::Int { min: 0, max: 1000 },
             default: "",
-            doc: "Which group of the pattern, 0 for the whole match; by default the first that took part, or the whole match.",
+            doc: "Which group of the pattern, 0 for the whole match; by default the first that took part, if any.",
             per_row: false,
         },
         OptionInfo {
@@ -114,8 +115,8 @@ enum Method {
 }
 
 impl Extractor {
-    /// Of checked options. Errors: [`ErrorKind::InvalidOption`] for a pattern that does not compile, a group that it does not
-    /// have, a path that is none, an empty marker, and options that belong to another method.
+    /// Of checked options. Errors: [`ErrorKind::InvalidOption`] for a pattern that does not compile, a group that
+    /// it does not have, a path that is none, an empty marker, and options that belong to another method.
     pub fn new(options: &Options, stop: &Stop) -> Result<Extractor> {
         let method = options.text("method").unwrap_or("whole");
         for (option, of) in [("pattern", "regex"), ("group", "regex"), ("path", "json")] {
@@ -194,8 +195,9 @@ fn invalid(what: String) -> Error {
     Error::new(ErrorKind::InvalidOption, format!("llm_extract: {what}"))
 }
 
-/// A text without its reasoning: what stands between tags, before a closing tag that was not opened (models whose prompt
-/// ends with the opening one answer so), and after an opening tag that is not closed (the answer was cut off).
+/// A text without its reasoning: what stands between tags, before a closing tag that was not opened (models whose
+/// prompt ends with the opening one answer so), and after an opening tag that is not closed (the answer was cut
+/// off).
 fn strip_reasoning(text: &str) -> String {
     const OPEN: &str = "<think>";
     const CLOSE: &str = "</think>";

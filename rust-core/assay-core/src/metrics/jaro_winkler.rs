@@ -5,12 +5,13 @@ use super::distance::{Symbol, WORD, decode, page_of};
 use super::{Metric, MetricInfo, MetricKind};
 use crate::options::FunctionInfo;
 
-/// `llm_jaro_winkler(prediction, reference)`: the Jaro-Winkler similarity of the code points; the best over references.
+/// `llm_jaro_winkler(prediction, reference)`: the Jaro-Winkler similarity of the code points; the best over
+/// references.
 ///
-/// Jaro's similarity is (c/m + c/n + (c - t)/c) / 3, where m and n are the lengths, c is the number of characters that
-/// agree within max(m, n)/2 - 1 places of each other, and t is half the number of these that stand in another order,
-/// rounded down. Where it is above 0.7, a tenth of what is missing to 1 is added for each of the first
-/// four characters that agree from the beginning on. From 0 to 1; two empty texts are equal, 1.
+/// Jaro's similarity is (c/m + c/n + (c - t)/c) / 3, where m and n are the lengths, c is the number of characters
+/// that agree within max(m, n)/2 - 1 places of each other, and t is half the number of these that stand in another
+/// order, rounded down. Where it is above 0.7, a tenth of what is missing to 1 is added for each of the first four
+/// characters that agree from the beginning on. From 0 to 1; two empty texts are equal, 1.
 ///
 /// Source: rapidfuzz 3.14.6, `JaroWinkler.similarity` with its default `prefix_weight` of 0.1.
 pub(super) const INFO: MetricInfo = MetricInfo {

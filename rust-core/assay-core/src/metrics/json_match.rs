@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::json_text::{Path, contains, equal, find_json};
 use super::numeric_match::Tolerance;
-use super::pattern::Kept;
+use super::pattern::{Kept, best};
 use super::{Metric, MetricInfo, MetricKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
@@ -17,15 +17,15 @@ use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
 ///   the order of their names; of a name that stands twice the last counts.
 /// - `subset`: 1 where all that the reference says stands in the prediction too, else 0. Objects may have more
 ///   names there, also within objects and lists; lists are of one length.
-/// - `fields`: the share of the `fields` that are equal in both; one that is missing in both is equal. Without `fields`
-///   the names of the reference, or the whole of a reference that is no object.
-/// - `schema`: 1 where the prediction is valid against the reference, a JSON schema, else 0. Drafts 4 to 2020-12, by its
-///   `$schema`, else 2020-12; patterns are of the crate regex, and nothing is fetched: a schema that
-///   refers to another one by its address counts as none.
+/// - `fields`: the share of the `fields` that are equal in both; one that is missing in both is equal. Without
+///   `fields` the names of the reference, or the whole of a reference that is no object.
+/// - `schema`: 1 where the prediction is valid against the reference, a JSON schema, else 0. Drafts 4 to 2020-12,
+///   by its `$schema`, else 2020-12; patterns are of the crate regex, and nothing is fetched: a schema that refers
+///   to another one by its address counts as none.
 ///
-/// 0 where the prediction is no JSON. NULL (NaN) where a reference is none, or no schema, or has no fields, unless another
-/// reference gives 1. JSON is that of RFC 8259, nested at most 127 deep, with numbers within the range of a double.
-/// Schemas by the crate jsonschema 0.61; the last 64 are kept.
+/// 0 where the prediction is no JSON. NULL (NaN) where a reference is none, or no schema, or has no fields, unless
+/// another reference gives 1. JSON is that of RFC 8259, nested at most 127 deep, with numbers within the range of a
+/// double. Schemas by the crate jsonschema 0.61; the last 64 are kept.
 pub(super) const INFO: MetricInfo = MetricInfo {
     function: FunctionInfo {
         name: "llm_json_match",
@@ -141,16 +141,7 @@ impl Metric for JsonMatch {
 
     fn score_best(&mut self, prediction: &str, references: &[&str]) -> Option<f64> {
         let prediction = self.parse(prediction);
-        let mut best = None;
-        for reference in references {
-            let score = self.compare(prediction.as_ref(), reference);
-            if score == 1.0 {
-                return Some(score);
-            }
-            // Not a number stays: what cannot be read might have been better.
-            best = Some(best.map_or(score, |best: f64| if score < best { best } else { score + best * 0.0 }));
-        }
-        best
+        best(references.iter().map(|reference| self.compare(prediction.as_ref(), reference)))
     }
 }
 

@@ -29,7 +29,8 @@ fn first_value(text: &str) -> Option<Value> {
 /// How deep values may be nested, which is what serde_json takes. So a text of brackets alone takes linear time.
 const DEEPEST: u32 = 127;
 
-/// Where the object or list ends with which `bytes` begins, if it does end. Numbers and words are not looked at closely.
+/// Where the object or list ends with which `bytes` begins, if it does end. Numbers and words are not looked at
+/// closely.
 fn end_of_value(bytes: &[u8]) -> Option<usize> {
     enum Next {
         Value,
@@ -120,8 +121,8 @@ pub(super) fn equal(a: &Value, b: &Value, tolerance: Tolerance) -> bool {
     }
 }
 
-/// Whether all that `part` says stands in `whole` too: objects may have more names there, also within objects and lists;
-/// all else is [`equal`].
+/// Whether all that `part` says stands in `whole` too: objects may have more names there, also within objects and
+/// lists; all else is [`equal`].
 pub(super) fn contains(whole: &Value, part: &Value, tolerance: Tolerance) -> bool {
     match (whole, part) {
         (Value::Object(whole), Value::Object(part)) => {
@@ -151,7 +152,8 @@ fn numbers_are_close(a: &serde_json::Number, b: &serde_json::Number, tolerance: 
 pub(super) struct Path(String);
 
 impl Path {
-    /// From a JSON pointer such as `/a/0/b`, or a path such as `$.a[0].b` or `$['a'][0]["b"]`. The error says what is wrong.
+    /// From a JSON pointer such as `/a/0/b`, or a path such as `$.a[0].b` or `$['a'][0]["b"]`. The error says what
+    /// is wrong.
     pub(super) fn parse(text: &str) -> Result<Path, String> {
         match text.strip_prefix('$') {
             Some(steps) => Path::of_steps(steps),

@@ -7,8 +7,8 @@ use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
 /// `llm_length_ratio(prediction, reference [, options])`: the length of the prediction over that of the reference; of
 /// several references the ratio that is closest to 1, and of equally close ones the first.
 ///
-/// From 0 without a limit. Words are separated by whitespace, as of Python's `str.split()`; characters are code points. NULL (NaN)
-/// where no reference has a length.
+/// From 0 without a limit. Words are separated by whitespace, as of Python's `str.split()`; characters are code
+/// points. NULL (NaN) where no reference has a length.
 pub(super) const INFO: MetricInfo = MetricInfo {
     function: FunctionInfo {
         name: "llm_length_ratio",

@@ -5,8 +5,8 @@ use super::{Metric, MetricInfo, MetricKind};
 use crate::options::FunctionInfo;
 
 /// `llm_osa_distance(prediction, reference)`: the least number of insertions, deletions, substitutions and swaps of
-/// neighbours that turn one text into the other, in code points, where what was swapped is not edited again; the least
-/// over references.
+/// neighbours that turn one text into the other, in code points, where what was swapped is not edited again; the
+/// least over references.
 ///
 /// From 0, which is equality, without a limit. Less is better. Source: rapidfuzz 3.14.6, `OSA.distance`.
 pub(super) const INFO: MetricInfo = MetricInfo {

@@ -4,8 +4,9 @@ use regex::{Regex, RegexBuilder};
 
 /// A regular expression, or why it is none.
 ///
-/// The syntax is that of the crate regex: Perl's without look-around and back-references. A search takes time that grows
-/// with the text alone, for one expression. An expression that takes more than a megabyte when it is compiled is refused.
+/// The syntax is that of the crate regex: Perl's without look-around and back-references. A search takes time that
+/// grows with the text alone, for one expression. An expression that takes more than a megabyte when it is compiled
+/// is refused.
 pub(super) fn compile(pattern: &str, full_match: bool, ignore_case: bool) -> Result<Regex, regex::Error> {
     let build = |pattern: &str| {
         RegexBuilder::new(pattern)
@@ -58,6 +59,23 @@ impl<T> Kept<T> {
         };
         &self.entries[at].1
     }
+}
+
+/// The best of scores of at most 1. Not a number is that of a reference which cannot be read, and which might have
+/// been better than anything but 1.
+pub(super) fn best(scores: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut best = None;
+    for score in scores {
+        if score == 1.0 {
+            return Some(score);
+        }
+        best = Some(match best {
+            Some(best) if !(score > best || score.is_nan()) => best,
+            Some(best) if f64::is_nan(best) => best,
+            _ => score,
+        });
+    }
+    best
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use crate::options::FunctionInfo;
 /// `llm_perplexity(logprobs)`: e to the power of the negative mean of the logarithms of the tokens' probabilities.
 pub const PERPLEXITY: FunctionInfo = FunctionInfo { name: "llm_perplexity", options: &[] };
 
-/// The perplexity of a text whose tokens have these natural logarithms of probability: exp(-mean). `None` where there is
-/// none of them or one is not a number.
+/// The perplexity of a text whose tokens have these natural logarithms of probability: exp(-mean). `None` where
+/// there is none of them or one is not a number.
 ///
 /// At least 1 for probabilities; infinite where one of them is zero, or the result is beyond a double.
 ///

@@ -2,16 +2,17 @@
 
 use regex::Regex;
 
-use super::pattern::{Kept, compile};
+use super::pattern::{Kept, best, compile};
 use super::{Metric, MetricInfo, MetricKind};
 use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
 
 /// `llm_regex_match(prediction, reference [, options])`: 1 where the prediction has a match of the regular expression
 /// `reference`, or of any of several, else 0.
 ///
-/// NULL (NaN) where a reference is no regular expression, unless another one matches. The syntax is that of the Rust crate
-/// regex 1.13: Perl's without look-around and back-references, by Unicode. A search takes time that grows with the text
-/// alone, for one expression; expressions of more than a megabyte when compiled count as none. The last 64 expressions are kept.
+/// NULL (NaN) where a reference is no regular expression, unless another one matches. The syntax is that of the
+/// Rust crate regex 1.13: Perl's without look-around and back-references, by Unicode. A search takes time that
+/// grows with the text alone, for one expression; expressions of more than a megabyte when compiled count as none.
+/// The last 64 expressions are kept.
 pub(super) const INFO: MetricInfo = MetricInfo {
     function: FunctionInfo {
         name: "llm_regex_match",
@@ -59,16 +60,7 @@ impl Metric for RegexMatch {
     }
 
     fn score_best(&mut self, prediction: &str, references: &[&str]) -> Option<f64> {
-        let mut best = None;
-        for reference in references {
-            let score = self.score(prediction, reference);
-            if score == 1.0 {
-                return Some(score);
-            }
-            // Not a number stays: what did not compile might have matched.
-            best = Some(best.map_or(score, |best: f64| best + score));
-        }
-        best
+        best(references.iter().map(|reference| self.score(prediction, reference)))
     }
 }
 

@@ -99,8 +99,8 @@ impl Distances {
 
     /// The distance if it is at most `limit`, else a number that is at least the distance.
     ///
-    /// Only cells are computed through which a way of at most `limit` edits may lead; those beside them count as if one
-    /// came to them by edits alone, so no cell is less than it should be.
+    /// Only cells are computed through which a way of at most `limit` edits may lead; those beside them count as if
+    /// one came to them by edits alone, so no cell is less than it should be.
     fn levenshtein_band<S: Symbol>(&mut self, pattern: usize, text: &[S], limit: usize) -> usize {
         let words = self.blocks.words();
         let (above, below) = match pattern.checked_sub(text.len()) {
@@ -173,8 +173,8 @@ struct Band {
 }
 
 impl Band {
-    /// Moves on over the columns from `from` to `to`. Rows count from zero, as columns do: row r is the cell after symbol
-    /// r of the pattern.
+    /// Moves on over the columns from `from` to `to`. Rows count from zero, as columns do: row r is the cell after
+    /// symbol r of the pattern.
     #[inline]
     fn advance(&mut self, states: &mut Vec<[u64; 2]>, from: usize, to: usize) -> Range<usize> {
         let end = to.saturating_add(self.below).min(self.last_row) / WORD + 1;

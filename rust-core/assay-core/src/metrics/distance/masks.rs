@@ -186,8 +186,8 @@ impl Blocks {
 
     fn fill_sparse(&mut self, symbols: usize) {
         self.is_sparse = true;
-        // First how many words of each row are not zero, then where each row ends, then the words from the last to the
-        // first, so that each end becomes a beginning.
+        // First how many words of each row are not zero, then where each row ends, then the words from the last to
+        // the first, so that each end becomes a beginning.
         self.starts.clear();
         self.starts.resize(symbols + 2, 0);
         let mut last = vec![usize::MAX; symbols + 1];

@@ -1,13 +1,14 @@
 //! Edit distances of sequences of symbols, 64 cells of the matrix at a time.
 //!
-//! A symbol is a code point or the number of a word. Of each pair the common prefix and suffix are taken off first. One
-//! sequence is the pattern: [`masks`] says where each symbol stands in it. The other is read symbol by symbol, and each
-//! symbol turns one column of the matrix into the next: in one word ([`Masks`]), or in a row of words that are added
-//! like one long number ([`Blocks`]).
+//! A symbol is a code point or the number of a word. Of each pair the common prefix and suffix are taken off first.
+//! One sequence is the pattern: [`masks`] says where each symbol stands in it. The other is read symbol by symbol,
+//! and each symbol turns one column of the matrix into the next: in one word ([`Masks`]), or in a row of words that
+//! are added like one long number ([`Blocks`]).
 //!
 //! Sources: G. Myers, A fast bit-vector algorithm for approximate string matching (1999); H. Hyyrö, A bit-vector
 //! algorithm for computing Levenshtein and Damerau edit distances (2003) and Bit-parallel LCS-length computation
-//! revisited (2004); E. Ukkonen, Algorithms for approximate string matching (1985) for the band. Checked against rapidfuzz 3.14.6.
+//! revisited (2004); E. Ukkonen, Algorithms for approximate string matching (1985) for the band. Checked against
+//! rapidfuzz 3.14.6.
 
 mod lcs;
 mod levenshtein;

@@ -6,8 +6,8 @@ use super::super::squad::is_space;
 
 /// The words of texts, so that equal words have equal numbers.
 ///
-/// As jiwer 4.0.0's `wer_default`: two or more whitespace characters become one space, the text is stripped, and spaces
-/// separate words. So a single tab or newline is a part of its word.
+/// As jiwer 4.0.0's `wer_default`: two or more whitespace characters become one space, the text is stripped, and
+/// spaces separate words. So a single tab or newline is a part of its word.
 #[derive(Default)]
 pub(in super::super) struct Vocabulary {
     /// A word's number plus one, or zero for a free slot. A power of two.
