@@ -13,16 +13,44 @@
 //! threads and platform. So values are sorted first, sums are exact, random numbers come from a counter for each
 //! resample, and transcendental functions from `libm`, never from the platform.
 
+pub mod agreement;
 pub mod binomial;
+pub mod binomial_test;
 pub mod bootstrap;
+pub mod cliffs_delta;
+pub mod cluster_mean;
+pub mod cohens_d;
+pub mod cohens_h;
+pub mod common;
+pub mod descriptive;
+mod half_sums;
+mod hodges_lehmann;
+pub mod mann_whitney;
+pub mod mcnemar;
 pub mod mean_ci;
 pub mod moments;
+pub mod odds_ratio;
+pub mod p_adjust;
+pub mod pass_at_k;
+pub mod permutation;
+pub mod power;
+pub mod proportion;
+mod ranks;
+pub mod ratio;
 pub mod rng;
+mod roots;
+pub mod sign_test;
 pub mod special;
 pub mod state;
 pub mod student_t;
 pub mod sums;
+pub mod t_tests;
+pub mod two_proportions;
+pub mod weighted_mean;
+pub mod wilcoxon;
 pub mod wilson;
+
+pub use common::Alternative;
 
 use serde_json::{Map, Value};
 
