@@ -78,13 +78,14 @@ impl Ordered for PairwiseDifferences<'_> {
     }
 }
 
-/// Whole numbers in the order of doubles.
-fn key(value: f64) -> i64 {
+/// A whole number for each double, in the same order.
+pub(crate) fn key(value: f64) -> i64 {
     let bits = value.to_bits() as i64;
     if bits < 0 { i64::MIN - bits } else { bits }
 }
 
-fn from_key(key: i64) -> f64 {
+/// The double of a [`key`].
+pub(crate) fn from_key(key: i64) -> f64 {
     f64::from_bits(if key < 0 { (i64::MIN - key) as u64 } else { key as u64 })
 }
 

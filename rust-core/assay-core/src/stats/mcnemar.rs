@@ -4,7 +4,7 @@ use libm::sqrt;
 
 use super::common::{Alternative, p_value, unusable_pairs};
 use super::proportion::exact_bounds;
-use super::roots::exact_root;
+use super::roots::root;
 use super::special::{binom_cdf, binom_pmf, binom_sf, norm_isf, norm_sf};
 use super::{Outcome, TestOutcome};
 
@@ -169,8 +169,8 @@ fn tango(b: f64, c: f64, n: f64, correction: f64, z: f64) -> (f64, f64) {
     let estimate = (b - c) / n;
     // At the estimate itself there may be no spread left.
     const NEAR: f64 = 1e-13;
-    let lower = exact_root(-1.0, estimate - NEAR, |delta| z * spread(delta) - (b - c - n * delta - correction));
-    let upper = exact_root(estimate + NEAR, 1.0, |delta| (n * delta - b + c - correction) - z * spread(delta));
+    let lower = root(-1.0, estimate - NEAR, 0.0, |delta| z * spread(delta) - (b - c - n * delta - correction));
+    let upper = root(estimate + NEAR, 1.0, 0.0, |delta| (n * delta - b + c - correction) - z * spread(delta));
     (lower, upper)
 }
 

@@ -38,10 +38,7 @@ impl Table {
     }
 
     fn degenerate(&self) -> bool {
-        (self.a == 0 && self.b == 0)
-            || (self.c == 0 && self.d == 0)
-            || (self.a == 0 && self.c == 0)
-            || (self.b == 0 && self.d == 0)
+        [(self.a, self.b), (self.c, self.d), (self.a, self.c), (self.b, self.d)].contains(&(0, 0))
     }
 
     fn drawing(&self) -> Hypergeometric {
@@ -61,8 +58,8 @@ pub fn odds_ratio(table: &Table, kind: OddsRatioKind, alternative: Alternative, 
         OddsRatioKind::Sample => "log_normal",
         OddsRatioKind::Conditional => "conditional",
     };
-    let outcome = Outcome { n: table.n(), level, method: Some(method), ..Outcome::default() }
-        .test(TestOutcome::new(alternative));
+    let outcome =
+        Outcome { n: table.n(), level, method: Some(method), ..Outcome::default() }.test(TestOutcome::new(alternative));
     if table.n() == 0 {
         return outcome.because("there are no values");
     }
@@ -70,8 +67,7 @@ pub fn odds_ratio(table: &Table, kind: OddsRatioKind, alternative: Alternative, 
         return outcome.because("there are too many values");
     }
     let p = fisher_exact(table, alternative);
-    let outcome =
-        outcome.test(TestOutcome { p_value: p_value(p), ..TestOutcome::new(alternative) });
+    let outcome = outcome.test(TestOutcome { p_value: p_value(p), ..TestOutcome::new(alternative) });
     if table.degenerate() {
         return outcome.because("a row or a column has no counts");
     }
@@ -86,15 +82,18 @@ pub fn odds_ratio(table: &Table, kind: OddsRatioKind, alternative: Alternative, 
             let std_error = sqrt(1.0 / a + 1.0 / b + 1.0 / c + 1.0 / d);
             let half = norm_isf(tail) * std_error;
             let center = log(a * d / (b * c));
-            outcome
-                .std_error(std_error)
-                .bounds(alternative.open(exp(center - half), exp(center + half), 0.0, f64::INFINITY))
+            outcome.std_error(std_error).bounds(alternative.open(
+                exp(center - half),
+                exp(center + half),
+                0.0,
+                f64::INFINITY,
+            ))
         }
         OddsRatioKind::Conditional => {
             let drawing = table.drawing();
             let (least, greatest) = drawing.support();
             let x = table.a;
-            let solve = |f: &dyn Fn(f64) -> f64| exp(root(-60.0, 60.0, 1e-14, |log_odds| f(exp(log_odds))));
+            let solve = |f: &dyn Fn(f64) -> f64| exp(root(-60.0, 60.0, 1e-13, |log_odds| f(exp(log_odds))));
             let estimate = if x == least {
                 0.0
             } else if x == greatest {

@@ -73,9 +73,8 @@ pub fn p_adjust(p: &[f64], adjustment: Adjustment) -> Vec<f64> {
     // How many there are from this one on, itself included.
     let left = |i: usize| n - i as f64;
     let sidak = |p: f64, count: f64| -expm1(count * log1p(-p));
-    let each = |f: &dyn Fn(usize, f64) -> f64| -> Vec<f64> {
-        sorted.iter().enumerate().map(|(i, &p)| f(i, p)).collect()
-    };
+    let each =
+        |f: &dyn Fn(usize, f64) -> f64| -> Vec<f64> { sorted.iter().enumerate().map(|(i, &p)| f(i, p)).collect() };
     let adjusted = match adjustment {
         Adjustment::Bonferroni => each(&|_, p| p * n),
         Adjustment::Sidak => each(&|_, p| sidak(p, n)),

@@ -57,14 +57,7 @@ pub fn pass_hat_k_ci(n: &[u64], c: &[u64], k: u64, level: f64) -> Outcome {
     over_problems(n, c, k, level, "pass_hat_k", pass_hat_k)
 }
 
-fn over_problems(
-    n: &[u64],
-    c: &[u64],
-    k: u64,
-    level: f64,
-    what: &str,
-    of: impl Fn(u64, u64, u64) -> f64,
-) -> Outcome {
+fn over_problems(n: &[u64], c: &[u64], k: u64, level: f64, what: &str, of: impl Fn(u64, u64, u64) -> f64) -> Outcome {
     let mut values: Vec<f64> = n.iter().zip(c).map(|(&n, &c)| of(n, c, k)).collect();
     values.retain(|value| !value.is_nan());
     let left_out = (n.len() - values.len()) as u64;

@@ -3,7 +3,7 @@
 use libm::{acos, cos, sqrt};
 
 use super::common::{Alternative, p_value};
-use super::roots::exact_root;
+use super::roots::root;
 use super::special::{norm_isf, norm_sf};
 use super::{Outcome, TestOutcome, wilson};
 
@@ -12,8 +12,9 @@ use super::{Outcome, TestOutcome, wilson};
 pub enum DifferenceMethod {
     /// Inverts the score test of Miettinen and Nurminen (1985): the default.
     MiettinenNurminen,
-    /// What statsmodels 0.15 calls `score`: the same, but for one coefficient of the cubic equation in which it has the
-    /// successes of the second sample instead of its size. Not symmetric; to compare with statsmodels.
+    /// What statsmodels 0.15 calls `score`: the same, but for one coefficient of the cubic equation, in which it has the
+    /// successes of the second sample instead of its size, so that proportions below 0 come in. Not symmetric; to compare
+    /// with statsmodels.
     Score,
     /// From two Wilson intervals (Newcombe 1998, method 10).
     Newcombe,
@@ -68,20 +69,19 @@ fn bounds(k1: u64, n1: u64, k2: u64, n2: u64, method: DifferenceMethod, level: f
         }
         DifferenceMethod::MiettinenNurminen | DifferenceMethod::Score => {
             let difference = p1 - p2;
-            let square = if method == DifferenceMethod::Score { k2 } else { n2 };
-            let statistic = |value: f64| score(k1, n1, k2, n2, square as f64, value);
-            let lower = exact_root(-1.0, difference, |value| z - statistic(value));
-            let upper = exact_root(difference, 1.0, |value| -statistic(value) - z);
+            let as_statsmodels = method == DifferenceMethod::Score;
+            let statistic = |value: f64| score(k1, n1, k2, n2, as_statsmodels, value);
+            let lower = root(-1.0, difference, 0.0, |value| z - statistic(value));
+            let upper = root(difference, 1.0, 0.0, |value| -statistic(value) - z);
             (lower, upper)
         }
     }
 }
 
 /// The score statistic of the hypothesis that the difference is `value`, with variances under it times N / (N - 1).
-///
-/// `square` is the coefficient of the square of `value` in the cubic equation, which ought to be `n2`.
-fn score(k1: u64, n1: u64, k2: u64, n2: u64, square: f64, value: f64) -> f64 {
+fn score(k1: u64, n1: u64, k2: u64, n2: u64, as_statsmodels: bool, value: f64) -> f64 {
     let (k1, n1, k2, n2) = (k1 as f64, n1 as f64, k2 as f64, n2 as f64);
+    let square = if as_statsmodels { k2 } else { n2 };
     let (n, k) = (n1 + n2, k1 + k2);
     let second = if value == 0.0 {
         k / n
@@ -97,7 +97,7 @@ fn score(k1: u64, n1: u64, k2: u64, n2: u64, square: f64, value: f64) -> f64 {
         2.0 * p * cos((std::f64::consts::PI + acos(angle)) / 3.0) - a
     };
     let low = (-value).max(0.0);
-    let second = second.clamp(low, (1.0 - value).min(1.0).max(low));
+    let second = if as_statsmodels { second } else { second.clamp(low, (1.0 - value).min(1.0).max(low)) };
     let first = second + value;
     let variance = (first * (1.0 - first) / n1 + second * (1.0 - second) / n2) * n / (n - 1.0);
     let difference = k1 / n1 - k2 / n2 - value;
@@ -120,7 +120,7 @@ pub fn two_proportions(k1: u64, n1: u64, k2: u64, n2: u64, alternative: Alternat
         return outcome.because("there are more successes than trials");
     }
     let (p1, p2) = (k1 as f64 / n1 as f64, k2 as f64 / n2 as f64);
-    let z = score(k1, n1, k2, n2, n2 as f64, 0.0);
+    let z = score(k1, n1, k2, n2, false, 0.0);
     let (lower, upper) = bounds(k1, n1, k2, n2, DifferenceMethod::MiettinenNurminen, level, alternative.tail(level));
     let (effect, half) = super::cohens_h::parts(p1, n1 as f64, p2, n2 as f64, level);
     outcome

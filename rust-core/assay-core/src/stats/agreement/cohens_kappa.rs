@@ -54,9 +54,7 @@ impl KappaWeights {
                 moment += index(i) * share;
                 match self {
                     KappaWeights::None => *share,
-                    KappaWeights::Linear => {
-                        1.0 - (index(i) * (2.0 * below - 1.0) + first - 2.0 * moment) / farthest
-                    }
+                    KappaWeights::Linear => 1.0 - (index(i) * (2.0 * below - 1.0) + first - 2.0 * moment) / farthest,
                     KappaWeights::Quadratic => {
                         1.0 - (index(i) * index(i) - 2.0 * index(i) * first + second) / (farthest * farthest)
                     }
@@ -68,7 +66,7 @@ impl KappaWeights {
 
 /// Agreement of two raters beyond chance, with its normal interval; categories are in ascending order of their numbers.
 ///
-/// The standard error is the one that does not assume kappa 0. No rows, NaN, or one category only: no estimate but a
+/// The standard error is the one that does not assume kappa 0; where it is 0, both bounds are kappa, with a reason. No rows, NaN, or one category only: no estimate but a
 /// reason. Any number of categories: time n log n.
 ///
 /// Source: scikit-learn 1.9 `cohen_kappa_score`; statsmodels 0.15 `cohens_kappa` for the standard error (J. L. Fleiss, J.
@@ -116,10 +114,8 @@ pub fn cohens_kappa(a: &[f64], b: &[f64], weights: KappaWeights, level: f64) -> 
     let std_error = sqrt(difference / n) / (1.0 - chance);
     let half = norm_isf((1.0 - level) / 2.0) * std_error;
     let outcome = outcome.estimate(kappa).std_error(std_error);
-    if std_error == 0.0 {
-        return outcome.because("the agreement has no spread");
-    }
-    outcome.bounds((kappa - half, kappa + half))
+    let outcome = outcome.bounds((kappa - half, kappa + half));
+    if std_error == 0.0 { outcome.because("the agreement has no spread") } else { outcome }
 }
 
 /// The share of rows in which both raters chose the same; NaN where there are none.

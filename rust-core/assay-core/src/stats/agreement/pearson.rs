@@ -36,9 +36,7 @@ pub(crate) fn coefficient(a: &[f64], b: &[f64]) -> Option<f64> {
     // Scaled by powers of two, so that nothing overflows and nothing is rounded.
     let scale = |spread: &Spread| ldexp(1.0, (-frexp(spread.std).1).clamp(-1000, 1000));
     let (scale_a, scale_b) = (scale(&first), scale(&second));
-    let deviations = || {
-        a.iter().zip(b).map(|(&a, &b)| ((a - first.mean) * scale_a, (b - second.mean) * scale_b))
-    };
+    let deviations = || a.iter().zip(b).map(|(&a, &b)| ((a - first.mean) * scale_a, (b - second.mean) * scale_b));
     let (shift_a, shift_b) = (sum(deviations().map(|d| d.0)), sum(deviations().map(|d| d.1)));
     let products = sum(deviations().map(|(a, b)| a * b)) - shift_a * shift_b / first.n;
     let squares_a = sum(deviations().map(|(a, _)| a * a)) - shift_a * shift_a / first.n;

@@ -126,7 +126,7 @@ pub fn nct_noncentrality(t: f64, df: f64, p: f64) -> f64 {
         }
         high += high - low;
     }
-    root(low, high, 1e-14, f)
+    root(low, high, 1e-13, f)
 }
 
 #[cfg(test)]
