@@ -18,8 +18,8 @@ pub fn binomial_test(successes: u64, n: u64, p: f64, alternative: Alternative, l
     if n == 0 {
         return outcome.because("there are no values");
     }
-    if successes > n || !(0.0..=1.0).contains(&p) {
-        return outcome.because("successes or probability are out of range");
+    if successes > n || n > 1 << 53 || !(0.0..=1.0).contains(&p) {
+        return outcome.because("successes, trials or probability are out of range");
     }
     let share = successes as f64 / n as f64;
     outcome

@@ -269,10 +269,10 @@ fn bca_probabilities(z0: f64, acceleration: f64, tail: f64) -> (f64, f64) {
 /// mean, and the quantiles are those of Cornish and Fisher.
 fn analytic(x: &[f64], level: f64) -> (f64, f64) {
     let spread = Spread::new(x);
-    let central = |power: i32| sum(x.iter().map(|x| ((x - spread.mean) / spread.std).powi(power))) / spread.n;
-    let square = central(2);
-    let skewness = central(3) / (square * sqrt(square)) / sqrt(spread.n);
-    let kurtosis = (central(4) / (square * square) - 3.0) / spread.n;
+    let central = |power: &dyn Fn(f64) -> f64| sum(x.iter().map(|x| power((x - spread.mean) / spread.std))) / spread.n;
+    let (square, cube, fourth) = (central(&|d| d * d), central(&|d| d * d * d), central(&|d| d * d * d * d));
+    let skewness = cube / (square * sqrt(square)) / sqrt(spread.n);
+    let kurtosis = (fourth / (square * square) - 3.0) / spread.n;
     let std_error = spread.std * sqrt(square / spread.n);
     let (low, high) = bca_probabilities(skewness / 6.0, skewness / 6.0, (1.0 - level) / 2.0);
     let at = |probability: f64| {

@@ -13,7 +13,8 @@ use super::{Outcome, TestOutcome};
 /// The options of [`mann_whitney_test`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MannWhitneyOptions {
-    /// How the p-value is computed; auto is exact for at most 8 values on a side and no ties.
+    /// How the p-value is computed; auto is exact for at most 8 values on a side and no ties,
+    /// unless the other side has hundreds of thousands.
     pub method: RankMethod,
     /// Whether the normal approximation is corrected for continuity.
     pub use_continuity: bool,
@@ -51,12 +52,14 @@ pub fn mann_whitney_test(a: &[f64], b: &[f64], options: &MannWhitneyOptions, lev
     let (ranks, ties) = midranks(&all);
     let u = ranks[..a.len()].iter().sum::<f64>() - n1 * (n1 + 1.0) / 2.0;
     let tied = ties.iter().any(|&t| t > 1);
-    let exact = match options.method {
+    let wanted = match options.method {
         RankMethod::Auto => (a.len() <= 8 || b.len() <= 8) && !tied,
         RankMethod::Exact => true,
         RankMethod::Asymptotic => false,
     };
-    let method = if exact { "exact" } else { "asymptotic" };
+    let exact = if wanted { u_distribution(a.len(), b.len()) } else { None };
+    let asked = options.method == RankMethod::Exact;
+    let method = if exact.is_some() || asked { "exact" } else { "asymptotic" };
     let (first, second) = (sorted(a), sorted(b));
     let pairs = PairwiseDifferences(&first, &second);
     let outcome = Outcome { method: Some(method), ..outcome }
@@ -66,14 +69,13 @@ pub fn mann_whitney_test(a: &[f64], b: &[f64], options: &MannWhitneyOptions, lev
         return outcome.because("all values are equal");
     }
     let total = n1 + n2;
-    let null = if exact {
-        match u_distribution(a.len(), b.len()) {
-            Some(cumulative) => Null::Exact(cumulative, n1 * n2),
-            None => return outcome.because("there are too many values for the exact distribution"),
+    let null = match exact {
+        Some(cumulative) => Null::Exact(cumulative, n1 * n2),
+        None if asked => return outcome.because("there are too many values for the exact distribution"),
+        None => {
+            let std = sqrt(n1 * n2 / 12.0 * ((total + 1.0) - tie_term(&ties) / (total * (total - 1.0))));
+            Null::Normal { mean: n1 * n2 / 2.0, std, correction: if options.use_continuity { 0.5 } else { 0.0 } }
         }
-    } else {
-        let std = sqrt(n1 * n2 / 12.0 * ((total + 1.0) - tie_term(&ties) / (total * (total - 1.0))));
-        Null::Normal { mean: n1 * n2 / 2.0, std, correction: if options.use_continuity { 0.5 } else { 0.0 } }
     };
     let (lower, upper) = shift_bounds(&pairs, alternative.tail(level), |u| null.greater(u), |u| null.less(u));
     let delta = cliffs_delta::cliffs_delta(a, b, level);

@@ -49,7 +49,7 @@ impl Table {
 /// The odds ratio of two independent groups, with Fisher's exact test that it is 1.
 ///
 /// `std_error` is that of its logarithm, for the sample odds ratio. A count of 0 makes it 0 or infinite; the sample odds
-/// ratio then has no bounds and a reason. A row or column of zeros: nothing but p = 1, and a reason. More than 2^40 counts
+/// ratio then has no bounds and a reason. A row or column of zeros: nothing but p = 1, and a reason. More than 2^32 counts
 /// are refused with a reason.
 ///
 /// Source: statsmodels 0.15 `Table2x2`; scipy 1.17 `contingency.odds_ratio`, `fisher_exact`.
@@ -63,7 +63,7 @@ pub fn odds_ratio(table: &Table, kind: OddsRatioKind, alternative: Alternative, 
     if table.n() == 0 {
         return outcome.because("there are no values");
     }
-    if table.n() > 1 << 40 {
+    if table.n() > 1 << 32 {
         return outcome.because("there are too many values");
     }
     let p = fisher_exact(table, alternative);

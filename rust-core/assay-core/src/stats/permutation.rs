@@ -9,7 +9,7 @@ use libm::{lgamma, round, sqrt};
 use rayon::prelude::*;
 
 use super::cohens_d::noncentral_interval;
-use super::common::{Alternative, Spread, differences, p_value, unusable, unusable_pairs};
+use super::common::{Alternative, Spread, differences, p_value, sorted, unusable, unusable_pairs};
 use super::half_sums::HalfSums;
 use super::rng::Stream;
 use super::{Outcome, TestOutcome};
@@ -69,7 +69,8 @@ pub fn sign_flip_test(d: &[f64], options: &PermutationOptions, level: f64) -> Ou
     }
     let spread = Spread::new(d);
     let outcome = outcome.estimate(spread.mean).std_error(spread.std_error());
-    let flips = match Flips::of_signs(d, &vec![1.0; d.len()], options) {
+    // In an order of their own, so that the order of rows makes no difference.
+    let flips = match Flips::of_signs(&sorted(d), &vec![1.0; d.len()], options) {
         Some(flips) => flips,
         None => return outcome.because("all differences are zero"),
     };
@@ -121,7 +122,7 @@ pub fn permutation_test_unpaired(a: &[f64], b: &[f64], options: &PermutationOpti
     if first.constant && second.constant && first.mean == second.mean {
         return outcome.because("all values are equal");
     }
-    Flips::of_splits(a, b, options).fill(outcome, options.alternative)
+    Flips::of_splits(&sorted(a), &sorted(b), options).fill(outcome, options.alternative)
 }
 
 /// What turning, or exchanging, subsets gives.

@@ -60,7 +60,11 @@ pub fn krippendorff_alpha<R: AsRef<[f64]>>(ratings: &[R], measurement: Measureme
     let place = |value: &f64| distinct.partition_point(|other| other < value);
     let items: Vec<Vec<usize>> = ratings
         .iter()
-        .map(|row| row.as_ref().iter().filter(|value| !value.is_nan()).map(place).collect::<Vec<_>>())
+        .map(|row| {
+            let mut item: Vec<usize> = row.as_ref().iter().filter(|value| !value.is_nan()).map(place).collect();
+            item.sort_unstable();
+            item
+        })
         .filter(|item| item.len() > 1)
         .collect();
     if items.is_empty() {
@@ -117,13 +121,11 @@ pub fn krippendorff_alpha<R: AsRef<[f64]>>(ratings: &[R], measurement: Measureme
     outcome.std_error(std_error).bounds((alpha - half, (alpha + half).min(1.0)))
 }
 
-/// The sum of the distances of all ordered pairs of an item.
+/// The sum of the distances of all ordered pairs of an item, whose ratings are in ascending order.
 fn disagreement(item: &[usize], measurement: Measurement, positions: &[f64], distinct: &[f64]) -> f64 {
     let m = item.len() as f64;
     match measurement {
         Measurement::Nominal => {
-            let mut item = item.to_vec();
-            item.sort_unstable();
             let same: f64 = item.chunk_by(|a, b| a == b).map(|run| (run.len() * run.len()) as f64).sum();
             m * m - same
         }

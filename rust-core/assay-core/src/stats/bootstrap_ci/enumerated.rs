@@ -100,7 +100,12 @@ impl<'a> Evaluate<'a> {
                 let shift = deviations().map(|(d, count)| d * count).sum::<f64>() / self.n;
                 let squares: f64 = deviations().map(|(d, count)| (d - shift) * (d - shift) * count).sum();
                 let std = sqrt(squares / (self.n - 1.0));
-                if matches!(self.what, What::Studentized) { shift / (std / sqrt(self.n)) } else { std }
+                match self.what {
+                    // A resample of one value over and over that is the mean itself deviates by nothing.
+                    What::Studentized if shift == 0.0 => 0.0,
+                    What::Studentized => shift / (std / sqrt(self.n)),
+                    What::Statistic(_) => std,
+                }
             }
             What::Statistic(_) => self.mean + deviations().map(|(d, count)| d * count).sum::<f64>() / self.n,
         }

@@ -35,11 +35,12 @@ pub fn acceleration(x: &[f64], statistic: Statistic) -> f64 {
 pub fn acceleration_difference(a: &[f64], b: &[f64]) -> f64 {
     let (first, second) = (Spread::new(a), Spread::new(b));
     let largest = first.std.max(second.std);
-    let part = |x: &[f64], spread: &Spread, power: i32| {
-        sum(x.iter().map(|x| ((x - spread.mean) / largest).powi(power))) / spread.n.powi(power)
-    };
-    let squares = part(a, &first, 2) + part(b, &second, 2);
-    let cubes = part(a, &first, 3) - part(b, &second, 3);
+    let deviations = |x: &[f64], spread: Spread| x.iter().map(move |x| (x - spread.mean) / largest).collect::<Vec<_>>();
+    let (first_deviations, second_deviations) = (deviations(a, first), deviations(b, second));
+    let squares = |d: &[f64], n: f64| sum(d.iter().map(|d| d * d)) / (n * n);
+    let cubes = |d: &[f64], n: f64| sum(d.iter().map(|d| d * d * d)) / (n * n * n);
+    let cubes = cubes(&first_deviations, first.n) - cubes(&second_deviations, second.n);
+    let squares = squares(&first_deviations, first.n) + squares(&second_deviations, second.n);
     cubes / (6.0 * squares * sqrt(squares))
 }
 

@@ -58,7 +58,7 @@ impl Hypergeometric {
             if k < greatest {
                 weight *= self.ratio(k, odds);
             }
-            if weight < 1e-22 && k >= x {
+            if weight < 1e-22 && k >= x || weight == 0.0 {
                 break;
             }
         }
@@ -67,7 +67,7 @@ impl Hypergeometric {
         for k in (least..mode).rev() {
             weight /= self.ratio(k, odds);
             lower.push(weight);
-            if weight < 1e-22 && k <= x {
+            if weight < 1e-22 && k <= x || weight == 0.0 {
                 break;
             }
         }
