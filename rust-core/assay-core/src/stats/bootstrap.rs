@@ -108,7 +108,8 @@ impl Resampled {
         Some((self.quantile(adjusted(z)), self.quantile(adjusted(-z))))
     }
 
-    fn share_below(&self) -> f64 {
+    /// The share of resamples below the sample's mean; those equal to it count half.
+    pub(super) fn share_below(&self) -> f64 {
         match self {
             Resampled::Exact { successes, n, .. } => {
                 let p = *successes as f64 / *n as f64;
@@ -120,7 +121,7 @@ impl Resampled {
     }
 
     /// By linear interpolation between drawn means (Hyndman and Fan's type 7, numpy's default).
-    fn quantile(&self, probability: f64) -> f64 {
+    pub(super) fn quantile(&self, probability: f64) -> f64 {
         match self {
             Resampled::Exact { low, high, successes, n } => {
                 let k = binomial::quantile(probability, *n, *successes as f64 / *n as f64);
@@ -140,7 +141,7 @@ impl Resampled {
 const BLOCK: usize = 256;
 
 /// What resamples draw from: scaled deviations from the mean, in groups.
-struct Cells {
+pub(super) struct Cells {
     groups: Groups,
     n: u64,
     /// The sum over the sample itself, summed in the same way: nearly zero.
@@ -155,7 +156,7 @@ enum Groups {
 }
 
 impl Cells {
-    fn new(sample: &Sample, moments: &Moments) -> Cells {
+    pub(super) fn new(sample: &Sample, moments: &Moments) -> Cells {
         let deviation = |value: f64| (value - moments.mean) * moments.scale;
         let (mut observed, mut magnitude) = (0.0, 0.0);
         sample.for_each(|value, count| {
@@ -178,8 +179,8 @@ impl Cells {
     }
 
     /// The sum of one resample.
-    fn draw(&self, stream: &mut Stream) -> f64 {
-        let mut split = Split { draws: self.n, weight: self.n };
+    pub(super) fn draw(&self, stream: &mut Stream) -> f64 {
+        let mut split = Split::new(self.n);
         match &self.groups {
             Groups::Counts(counts) => {
                 counts.iter().map(|&(value, count)| value * split.next(stream, count) as f64).sum()
@@ -197,13 +198,19 @@ impl Cells {
 }
 
 /// Splits draws over groups, one after the other, by their weights.
-struct Split {
+pub(super) struct Split {
     draws: u64,
     weight: u64,
 }
 
 impl Split {
-    fn next(&mut self, stream: &mut Stream, weight: u64) -> u64 {
+    /// All of `n` draws over all of `n` values.
+    pub(super) fn new(n: u64) -> Split {
+        Split { draws: n, weight: n }
+    }
+
+    /// The draws that fall to the next group, of this weight.
+    pub(super) fn next(&mut self, stream: &mut Stream, weight: u64) -> u64 {
         let draws = if weight == self.weight {
             self.draws
         } else {

@@ -2,29 +2,70 @@
 //!
 //! | file | what belongs there |
 //! |---|---|
-//! | `mean_ci` | the aggregate: options, choice of method |
-//! | `wilson`, `student_t`, `bootstrap` | one method each |
+//! | `mean_ci`, `wilson`, `student_t`, `bootstrap` | the aggregate `mean_ci` and its methods |
+//! | `proportion`, `bootstrap_ci`, `cluster_mean`, `weighted_mean`, `ratio`, `pass_at_k`, `descriptive` | one sample |
+//! | `compare_paired` | chooses among `mcnemar`, `wilcoxon`, `permutation` and `t_tests` |
+//! | `sign_test`, `binomial_test`, `mann_whitney`, `two_proportions` | other tests |
+//! | `cohens_d`, `cohens_h`, `cliffs_delta`, `odds_ratio` | effect sizes |
+//! | `agreement` | kappa, alpha, correlations |
+//! | `p_adjust`, `power` | many tests; tests to come |
+//! | `common` | alternatives, checks, spreads, parts of an outcome |
+//! | `hodges_lehmann`, `half_sums`, `ranks`, `roots` | what several tests are made of |
 //! | `additive` | intervals of statistics of sums over rows |
 //! | `state` | the bytes that partial aggregates are merged into |
 //! | `moments`, `sums` | mean and deviations; sums that are exact, whatever the order |
 //! | `rng`, `binomial` | random numbers from a counter, binomial numbers from those |
-//! | `special` | normal, t, beta and binomial distributions |
+//! | `special` | distributions |
+//!
+//! A test gives an estimate, first minus second, with an interval and a p-value of the same procedure, so that they do not
+//! disagree. What data do not allow is empty and has a `reason`; infinite bounds are one-sided, or data too few for `level`.
+//! A p-value is never 0: one that is too small for a double is the smallest double.
 //!
 //! Results are a function of the values, the options and the seed: the same bits on any partitioning, number of
 //! threads and platform. So values are sorted first, sums are exact, random numbers come from a counter for each
 //! resample, and transcendental functions from `libm`, never from the platform.
 
 pub mod additive;
+pub mod agreement;
 pub mod binomial;
+pub mod binomial_test;
 pub mod bootstrap;
+pub mod bootstrap_ci;
+pub mod cliffs_delta;
+pub mod cluster_mean;
+pub mod cohens_d;
+pub mod cohens_h;
+pub mod common;
+pub mod compare_paired;
+pub mod descriptive;
+mod half_sums;
+mod hodges_lehmann;
+pub mod mann_whitney;
+pub mod mcnemar;
 pub mod mean_ci;
 pub mod moments;
+pub mod odds_ratio;
+pub mod p_adjust;
+pub mod pass_at_k;
+pub mod permutation;
+pub mod power;
+pub mod proportion;
+mod ranks;
+pub mod ratio;
 pub mod rng;
+mod roots;
+pub mod sign_test;
 pub mod special;
 pub mod state;
 pub mod student_t;
 pub mod sums;
+pub mod t_tests;
+pub mod two_proportions;
+pub mod weighted_mean;
+pub mod wilcoxon;
 pub mod wilson;
+
+pub use common::Alternative;
 
 use serde_json::{Map, Value};
 
@@ -35,7 +76,7 @@ use state::Sample;
 /// Every aggregate.
 pub const FUNCTIONS: &[FunctionInfo] = &[mean_ci::INFO];
 
-/// What an aggregate gives. A field is `None` where SQL shows NULL.
+/// What an aggregate gives. A field is `None` where SQL shows NULL; a bound may be infinite.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
     /// The estimate.

@@ -1,6 +1,16 @@
-//! Normal, Student's t, beta and binomial distributions.
+//! Normal, Student's t, beta, binomial, chi-square, noncentral t and hypergeometric distributions.
 //!
-//! Written on `libm`, so that they give the same bits on every platform; checked against mpmath.
+//! Written on `libm`, so that they give the same bits on every platform; checked against mpmath. `cdf` is P(X <= x), `sf`
+//! P(X > x) with a small relative error of its own, `ppf` and `isf` are their inverses.
+
+mod beta;
+mod gamma;
+pub mod hypergeometric;
+mod noncentral_t;
+
+pub use beta::{beta_isf, beta_ppf};
+pub use gamma::{chi2_cdf, chi2_sf};
+pub use noncentral_t::{nct_cdf, nct_noncentrality, nct_sf};
 
 use std::f64::consts::{PI, SQRT_2};
 
@@ -9,6 +19,16 @@ use libm::{erfc, exp, lgamma, log, log1p, pow, sqrt};
 /// P(Z <= x) of the standard normal distribution.
 pub fn norm_cdf(x: f64) -> f64 {
     0.5 * erfc(-x / SQRT_2)
+}
+
+/// P(Z > x) of the standard normal distribution.
+pub fn norm_sf(x: f64) -> f64 {
+    norm_cdf(-x)
+}
+
+/// The x with P(Z > x) = `p` of the standard normal distribution; NaN for a `p` outside 0 to 1.
+pub fn norm_isf(p: f64) -> f64 {
+    -norm_ppf(p)
 }
 
 /// The x with P(Z <= x) = `p` of the standard normal distribution; NaN for a `p` outside 0 to 1.
@@ -42,7 +62,26 @@ pub fn t_two_sided_p(t: f64, df: f64) -> f64 {
     if square.is_infinite() {
         return 0.0;
     }
+    if df.is_infinite() {
+        return 2.0 * norm_cdf(-t.abs());
+    }
     beta_parts(df / 2.0, 0.5, df / (df + square), square / (df + square)).0
+}
+
+/// P(T <= t) of Student's t distribution with `df` degrees of freedom.
+pub fn t_cdf(t: f64, df: f64) -> f64 {
+    let half = t_two_sided_p(t, df) / 2.0;
+    if t <= 0.0 { half } else { 1.0 - half }
+}
+
+/// P(T > t) of Student's t distribution with `df` degrees of freedom.
+pub fn t_sf(t: f64, df: f64) -> f64 {
+    t_cdf(-t, df)
+}
+
+/// The t with P(T > t) = `p` of Student's t distribution with `df` degrees of freedom; NaN as for [`t_ppf`].
+pub fn t_isf(p: f64, df: f64) -> f64 {
+    -t_ppf(p, df)
 }
 
 /// The t with P(T <= t) = `p` of Student's t distribution with `df` degrees of freedom; NaN for a `p` outside 0 to 1
@@ -105,9 +144,19 @@ pub fn beta_cdf(x: f64, a: f64, b: f64) -> f64 {
     beta_parts(a, b, x, 1.0 - x).0
 }
 
+/// P(X > x) of the beta distribution.
+pub fn beta_sf(x: f64, a: f64, b: f64) -> f64 {
+    beta_parts(a, b, x, 1.0 - x).1
+}
+
 /// P(X <= k) of the binomial distribution with `n` trials of probability `p`.
 pub fn binom_cdf(k: u64, n: u64, p: f64) -> f64 {
     if k >= n { 1.0 } else { beta_parts((n - k) as f64, k as f64 + 1.0, 1.0 - p, p).0 }
+}
+
+/// P(X > k) of the binomial distribution with `n` trials of probability `p`.
+pub fn binom_sf(k: u64, n: u64, p: f64) -> f64 {
+    if k >= n { 0.0 } else { beta_parts(k as f64 + 1.0, (n - k) as f64, p, 1.0 - p).0 }
 }
 
 /// P(X = k) of the binomial distribution with `n` trials of probability `p`.
