@@ -21,6 +21,10 @@ def column(value: ColumnOrName) -> Column:
 
 def call(name: str, *arguments: Column) -> Column:
     """A function of the engine by its SQL name: the only way from Python to it."""
+    return _engine(name, *arguments)
+
+
+def _engine(name: str, *arguments: Column) -> Column:
     return F.call_function(name, *arguments)
 
 

@@ -212,7 +212,7 @@ def llm_chrf(
     Examples:
         >>> df = spark.createDataFrame([("the cat sat", "the cat sits")], "p STRING, r STRING")
         >>> round(df.select(llm_chrf("p", "r", word_order=2)).first()[0], 4)
-        RES_chrf
+        0.6039
     """
     return _pair(
         "llm_chrf",
@@ -448,7 +448,7 @@ def llm_meteor(
     Examples:
         >>> df = spark.createDataFrame([("the cat sat", "the cat sat down")], "p STRING, r STRING")
         >>> round(df.select(llm_meteor("p", "r")).first()[0], 4)
-        0.7553
+        0.755
     """
     return _pair("llm_meteor", prediction, reference, {"alpha": alpha, "beta": beta, "gamma": gamma})
 

@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 from pyspark.util import is_remote_only
 
 import spark_assay as assay
-from spark_assay import functions
+from spark_assay import _columns
 
 NO_JAR = "needs the jar: set ASSAY_JAR to its path, or ASSAY_REMOTE to a Spark Connect server that has it"
 
@@ -74,7 +74,7 @@ def jar_spark(any_spark: SparkSession) -> SparkSession:
 @pytest.fixture
 def spark(any_spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> SparkSession:
     """A session in which plain SQL stands in for the jar's functions. ``tests/spark`` has its own, with the jar."""
-    monkeypatch.setattr(functions, "_call", standins.call)
+    monkeypatch.setattr(_columns, "_engine", standins.call)
     return any_spark
 
 

@@ -13,7 +13,7 @@ from spark_assay import __version__
 
 
 def call(name: str, *arguments: Column) -> Column:
-    """Stands in for ``functions._call``."""
+    """Stands in for ``_columns._engine``."""
     return globals()[name](*arguments)
 
 

@@ -155,7 +155,7 @@ def test_the_driver_is_killed_and_the_run_begun_again(proof: Proof, kill: int) -
 @pytest.mark.parametrize("kill", range(KILLS))
 def test_a_session_is_stopped_in_the_middle(proof: Proof, kill: int) -> None:
     run = proof.runs.start(fault="stop", after=1 + 3 * random.Random(200 + kill).random())
-    run.program.wait(within=120)
+    run.program.wait(within=240)
     run.program.stop()
     proof.again()
     proof.check(1, "session stop and rerun")

@@ -7,8 +7,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 import spark_assay as assay
-from spark_assay import functions as fn
-from spark_assay import session
+from spark_assay import _columns, session
 
 
 def settings(spark: SparkSession, name: str) -> dict[str, str]:
@@ -24,8 +23,8 @@ def test_use(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_use_without_the_jar(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = fn._call
-    monkeypatch.setattr(fn, "_call", lambda name, *a: real("no_such_function", *a))
+    real = _columns._engine
+    monkeypatch.setattr(_columns, "_engine", lambda name, *a: real("no_such_function", *a))
     with pytest.raises(assay.SetupError, match=r"does not have Assay.*--jars spark-assay\.jar"):
         assay.use(spark)
 

@@ -64,17 +64,18 @@ impl Scores {
             if metrics.iter().any(|(other, _)| other.function.name == info.function.name) {
                 return Err(invalid(format!("{}: '{name}' is asked for twice", SCORES.name)));
             }
-            let none = Map::new();
-            let given = match options.get(name) {
-                None | Some(Value::Null) => &none,
-                Some(Value::Object(given)) => given,
-                Some(_) => {
-                    let message =
-                        format!("{}: the options of '{name}' must be a STRUCT, a MAP or a JSON object", SCORES.name);
-                    return Err(Error::new(ErrorKind::InvalidOption, message));
-                }
+            let not_given = || {
+                let message =
+                    format!("{}: the options of '{name}' must be a STRUCT, a MAP or a JSON object", SCORES.name);
+                Error::new(ErrorKind::InvalidOption, message)
             };
-            let resolved = resolve(&info.function, given)?;
+            let given = match options.get(name) {
+                None | Some(Value::Null) => Map::new(),
+                Some(Value::Object(given)) => given.clone(),
+                Some(Value::String(text)) => serde_json::from_str(text).map_err(|_| not_given())?,
+                Some(_) => return Err(not_given()),
+            };
+            let resolved = resolve(&info.function, &given)?;
             (info.create)(&resolved, &Stop::default())?;
             metrics.push((info, resolved));
         }
