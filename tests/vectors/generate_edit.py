@@ -24,7 +24,10 @@ JIWER = "jiwer 4.0.0"
 # (prediction, references), in many scripts and then the corners of the rules.
 PAIRS = [
     # Latin: English, German, French, Spanish, Polish, Turkish, Vietnamese
-    ("The ferry leaves the harbour at half past six.", ["The ferry left the harbor at half past six.", "At six it leaves."]),
+    (
+        "The ferry leaves the harbour at half past six.",
+        ["The ferry left the harbor at half past six.", "At six it leaves."],
+    ),
     ("Der Müller mahlte gestern das Mehl", ["Die Müllerin mahlt heute Mehl", "der müller mahlte gestern das mehl"]),
     ("L’hiver, les étangs gèlent peu à peu.", ["L'hiver les étangs gelent peu a peu", "Les étangs gèlent."]),
     ("¿Dónde está el molino viejo?", ["Donde esta el viejo molino", "¿Dónde está el molino nuevo?"]),
@@ -147,7 +150,9 @@ def numeric_match(prediction, references, params):
     value = number(prediction, params["extract"])
     values = [number(reference, "last") for reference in references]
     close = [
-        value is not None and v is not None and math.isclose(value, v, rel_tol=params["rel_tol"], abs_tol=params["abs_tol"])
+        value is not None
+        and v is not None
+        and math.isclose(value, v, rel_tol=params["rel_tol"], abs_tol=params["abs_tol"])
         for v in values
     ]
     return int(any(close))
@@ -161,7 +166,7 @@ def gsm8k_ignore(text):
 
 def gsm8k_extract(text):
     found = re.findall(r"(-?[$0-9.,]{2,})|(-?[0-9]+)", text)
-    return [group for group in found[-1] if group][0].strip() if found else "[invalid]"
+    return next(group for group in found[-1] if group).strip() if found else "[invalid]"
 
 
 def edit_rows():
@@ -207,12 +212,21 @@ def edit_rows():
     for predictions, references in CORPORA:
         lists = [[reference] for reference in references]
         expected = {"wer": jiwer.wer(references, predictions)}
-        yield row("corpus_wer", predictions, lists, {"transform": "jiwer wer_default"}, expected, f"{JIWER} wer over lists")
+        yield row(
+            "corpus_wer", predictions, lists, {"transform": "jiwer wer_default"}, expected, f"{JIWER} wer over lists"
+        )
         expected = {"cer": jiwer.cer(references, predictions)}
-        yield row("corpus_cer", predictions, lists, {"transform": "jiwer cer_default"}, expected, f"{JIWER} cer over lists")
+        yield row(
+            "corpus_cer", predictions, lists, {"transform": "jiwer cer_default"}, expected, f"{JIWER} cer over lists"
+        )
 
     for prediction, references in NUMBERS:
-        for extract, rel_tol, abs_tol in (("last", 1e-9, 0.0), ("first", 1e-9, 0.0), ("last", 0.01, 0.0), ("last", 0.0, 1.0)):
+        for extract, rel_tol, abs_tol in (
+            ("last", 1e-9, 0.0),
+            ("first", 1e-9, 0.0),
+            ("last", 0.01, 0.0),
+            ("last", 0.0, 1.0),
+        ):
             params = {"extract": extract, "rel_tol": rel_tol, "abs_tol": abs_tol}
             expected = {"score": numeric_match(prediction, references, params)}
             yield row("numeric_match", prediction, references, params, expected, "python re and math.isclose", "spec")
@@ -226,7 +240,9 @@ def edit_rows():
             "cleaned": cleaned,
         }
         source = "rule of lm_eval 0.4.13 tasks/gsm8k, typed here with python re"
-        yield row("gsm8k_flexible_extract", prediction, references, {"reference_reduce": "any"}, expected, source, "spec")
+        yield row(
+            "gsm8k_flexible_extract", prediction, references, {"reference_reduce": "any"}, expected, source, "spec"
+        )
 
 
 def main():

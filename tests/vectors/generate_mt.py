@@ -24,9 +24,18 @@ SOURCE = f"sacrebleu {sacrebleu.__version__}"
 # (prediction, references): languages and scripts, and then the corners of the rules.
 PAIRS = [
     # Latin: English, German, French, Turkish, Vietnamese, Polish
-    ("The ferry leaves the harbour at half past nine.", ["The ferry leaves the port at nine thirty.", "At half past nine the ferry leaves the harbour."]),
-    ("Der alte Leuchtturm steht seit 1,5 Jahrhunderten auf der Klippe.", ["Seit 1,5 Jahrhunderten steht der alte Leuchtturm auf der Klippe."]),
-    ("L’oiseau s'est posé sur la branche d'un chêne.", ["L'oiseau s'est posé sur une branche du chêne.", "Un oiseau s’est posé sur la branche."]),
+    (
+        "The ferry leaves the harbour at half past nine.",
+        ["The ferry leaves the port at nine thirty.", "At half past nine the ferry leaves the harbour."],
+    ),
+    (
+        "Der alte Leuchtturm steht seit 1,5 Jahrhunderten auf der Klippe.",
+        ["Seit 1,5 Jahrhunderten steht der alte Leuchtturm auf der Klippe."],
+    ),
+    (
+        "L’oiseau s'est posé sur la branche d'un chêne.",
+        ["L'oiseau s'est posé sur une branche du chêne.", "Un oiseau s’est posé sur la branche."],
+    ),
     ("İzmir'in ışıkları gece çok güzel.", ["İZMİR'İN IŞIKLARI GECE ÇOK GÜZEL.", "Gece İzmir'in ışıkları çok güzel!"]),
     ("Chợ nổi họp từ sáng sớm.", ["Chợ nổi họp rất sớm vào buổi sáng."]),
     ("Wąż pełznie przez źdźbła trawy.", ["Przez źdźbła trawy pełznie wąż."]),
@@ -63,12 +72,15 @@ PAIRS = [
     ("a", ["b"]),
     ("a b", ["a b"]),
     # points, commas and dashes by digits; symbols; entities
-    ("3.5 .5 5. 1..2 1...2 a.b a..5 5-6 5--6 a-b -7 1,234.5,", ["3.5 . 5 5 . 1 . . 2 1 . . .2 a . b a . .5 5 - 6 5 - -6 a-b -7 1,234.5 ,"]),
+    (
+        "3.5 .5 5. 1..2 1...2 a.b a..5 5-6 5--6 a-b -7 1,234.5,",
+        ["3.5 . 5 5 . 1 . . 2 1 . . .2 a . b a . .5 5 - 6 5 - -6 a-b -7 1,234.5 ,"],
+    ),
     (".5 x 5.", [". 5 x 5 .", ".5 x 5."]),
     ("£5 + €7 = 12 © «5» “x”—y… ½. ٣٫١ Ⅷ. 2000.", ["£ 5 + € 7 = 12 © « 5 » “ x ” — y … ½ . ٣ ٫ ١ Ⅷ . 2000 ."]),
-    ("&quot;a&quot; &amp;lt; &lt;b&gt; <skipped>c d-\ne f\n-g", ["\"a\" < <b> c de fg", "\" a \" &lt; < b > cd - e f - g"]),
+    ("&quot;a&quot; &amp;lt; &lt;b&gt; <skipped>c d-\ne f\n-g", ['"a" < <b> c de fg', '" a " &lt; < b > cd - e f - g']),
     ("John's dog's; it's\u2003fine it's", ["John 's dog 's ; it 's fine it 's", "John's dog's; it's\u2003fine it's"]),
-    ("(hi) \"hi\" hi! ... a, ,a , (a", ["( hi ) \" hi \" hi ! . . . a , , a , ( a"]),
+    ('(hi) "hi" hi! ... a, ,a , (a', ['( hi ) " hi " hi ! . . . a , , a , ( a']),
     # whitespace: what Python's split knows and others do not
     ("one\x1ctwo\x1dthree\x1efour\x1ffive\x85six\xa0seven", ["one two three four five six seven"]),
     ("x\u200by\ufeffz \u1680a\u2028b\u205fc\u3000d", ["x y z a b c d", "x\u200by\ufeffz a b c d"]),

@@ -124,20 +124,40 @@ def intervals():
                 continue
             low, high = proportion.proportion_confint(k, n, 1 - level, method)
             expected = {"estimate": k / n, "low": low, "high": high}
-            case("proportion_ci", {"successes": k, "n": n}, {"method": name, "confidence": level}, expected,
-                 "statsmodels proportion_confint", 1e-7, 1e-10)
+            case(
+                "proportion_ci",
+                {"successes": k, "n": n},
+                {"method": name, "confidence": level},
+                expected,
+                "statsmodels proportion_confint",
+                1e-7,
+                1e-10,
+            )
         ci = st.binomtest(k, n).proportion_ci(level, "wilsoncc")
-        case("proportion_ci", {"successes": k, "n": n}, {"method": "wilson_cc", "confidence": level},
-             {"estimate": k / n, "low": max(ci.low, 0.0), "high": min(ci.high, 1.0)}, "scipy binomtest", 1e-7, 1e-10)
+        case(
+            "proportion_ci",
+            {"successes": k, "n": n},
+            {"method": "wilson_cc", "confidence": level},
+            {"estimate": k / n, "low": max(ci.low, 0.0), "high": min(ci.high, 1.0)},
+            "scipy binomtest",
+            1e-7,
+            1e-10,
+        )
     for _ in times(15):
         n1, n2 = (int(RNG.integers(3, 200)) for _ in range(2))
         k1, k2 = int(RNG.integers(0, n1 + 1)), int(RNG.integers(0, n2 + 1))
         level = pick(LEVELS)
         for name, method in [("wald", "wald"), ("agresti-caffo", "agresti-caffo"), ("newcombe", "newcomb")]:
             low, high = proportion.confint_proportions_2indep(k1, n1, k2, n2, method, "diff", 1 - level)
-            case("proportion_diff_ci_independent", {"k1": k1, "n1": n1, "k2": k2, "n2": n2},
-                 {"method": name, "confidence": level}, {"diff": k1 / n1 - k2 / n2, "low": low, "high": high},
-                 "statsmodels confint_proportions_2indep", 1e-7, 1e-10)
+            case(
+                "proportion_diff_ci_independent",
+                {"k1": k1, "n1": n1, "k2": k2, "n2": n2},
+                {"method": name, "confidence": level},
+                {"diff": k1 / n1 - k2 / n2, "low": low, "high": high},
+                "statsmodels confint_proportions_2indep",
+                1e-7,
+                1e-10,
+            )
 
 
 def two_by_two():
@@ -148,14 +168,26 @@ def two_by_two():
         table = [[int(RNG.integers(0, 99)), b], [c, int(RNG.integers(0, 99))]]
         inputs = {"table": table, "b": b, "c": c}
         exact = tables.mcnemar(table, exact=True)
-        case("mcnemar", inputs, {"method": "exact"}, {"statistic": exact.statistic, "pvalue": exact.pvalue},
-             "statsmodels mcnemar", absolute=1e-300)
+        case(
+            "mcnemar",
+            inputs,
+            {"method": "exact"},
+            {"statistic": exact.statistic, "pvalue": exact.pvalue},
+            "statsmodels mcnemar",
+            absolute=1e-300,
+        )
         for correction in [False, True]:
             if correction and b == c:
                 continue
             found = tables.mcnemar(table, exact=False, correction=correction)
-            case("mcnemar", inputs, {"method": "asymptotic", "correction": correction},
-                 {"statistic": found.statistic, "pvalue": found.pvalue}, "statsmodels mcnemar", absolute=1e-300)
+            case(
+                "mcnemar",
+                inputs,
+                {"method": "asymptotic", "correction": correction},
+                {"statistic": found.statistic, "pvalue": found.pvalue},
+                "statsmodels mcnemar",
+                absolute=1e-300,
+            )
         least, n = min(b, c), b + c
         midp = min(1.0, 2 * st.binom.cdf(least, n, 0.5) - st.binom.pmf(least, n, 0.5)) if b != c else 1.0
         case("mcnemar", inputs, {"method": "midp"}, {"pvalue": midp}, "scipy binom", absolute=1e-300)
@@ -167,17 +199,39 @@ def two_by_two():
         rlow, rhigh = whole.riskratio_confint(1 - level)
         conditional = st.contingency.odds_ratio(np.array(table))
         ci = conditional.confidence_interval(level)
-        case("odds_ratio", {"table": table}, {"confidence": level},
-             {"odds_ratio": whole.oddsratio, "wald_low": low, "wald_high": high, "log_se": whole.log_oddsratio_se,
-              "risk_ratio": whole.riskratio, "rr_low": rlow, "rr_high": rhigh,
-              "conditional_odds_ratio": conditional.statistic, "conditional_low": ci.low, "conditional_high": ci.high,
-              "fisher_exact_p": st.fisher_exact(table).pvalue}, "statsmodels Table2x2; scipy odds_ratio", 1e-6, 1e-8)
+        case(
+            "odds_ratio",
+            {"table": table},
+            {"confidence": level},
+            {
+                "odds_ratio": whole.oddsratio,
+                "wald_low": low,
+                "wald_high": high,
+                "log_se": whole.log_oddsratio_se,
+                "risk_ratio": whole.riskratio,
+                "rr_low": rlow,
+                "rr_high": rhigh,
+                "conditional_odds_ratio": conditional.statistic,
+                "conditional_low": ci.low,
+                "conditional_high": ci.high,
+                "fisher_exact_p": st.fisher_exact(table).pvalue,
+            },
+            "statsmodels Table2x2; scipy odds_ratio",
+            1e-6,
+            1e-8,
+        )
     for _ in times(12):
         n = int(RNG.integers(1, pick([10, 60, 3000])))
         k, p = int(RNG.integers(0, n + 1)), pick([0.1, 0.3, 0.5, 0.77, 0.99])
         for alternative in ALTERNATIVES:
-            case("binomtest", {"k": k, "n": n}, {"p": p, "alternative": alternative},
-                 {"pvalue": st.binomtest(k, n, p, alternative).pvalue}, "scipy binomtest", absolute=1e-300)
+            case(
+                "binomtest",
+                {"k": k, "n": n},
+                {"p": p, "alternative": alternative},
+                {"pvalue": st.binomtest(k, n, p, alternative).pvalue},
+                "scipy binomtest",
+                absolute=1e-300,
+            )
 
 
 def t_tests():
@@ -185,24 +239,50 @@ def t_tests():
         a, b = sample(int(RNG.integers(2, 40))), sample(int(RNG.integers(2, 40)))
         level = pick(LEVELS)
         for alternative in ALTERNATIVES:
-            def answer(found):
+
+            def answer(found, level=level):
                 ci = found.confidence_interval(level)
-                return {"statistic": found.statistic, "pvalue": found.pvalue, "df": found.df,
-                        "ci_low": ci.low, "ci_high": ci.high}
+                return {
+                    "statistic": found.statistic,
+                    "pvalue": found.pvalue,
+                    "df": found.df,
+                    "ci_low": ci.low,
+                    "ci_high": ci.high,
+                }
 
             params = {"alternative": alternative, "confidence": level}
             if spread(a):
-                case("ttest_1samp", {"x": a}, {**params, "popmean": 0.25},
-                     answer(st.ttest_1samp(a, 0.25, alternative=alternative)), "scipy ttest_1samp", 1e-7, 1e-10)
+                case(
+                    "ttest_1samp",
+                    {"x": a},
+                    {**params, "popmean": 0.25},
+                    answer(st.ttest_1samp(a, 0.25, alternative=alternative)),
+                    "scipy ttest_1samp",
+                    1e-7,
+                    1e-10,
+                )
             if spread(a) or spread(b):
                 for equal in [True, False]:
-                    case("ttest_ind", {"a": a, "b": b}, {**params, "equal_var": equal},
-                         answer(st.ttest_ind(a, b, equal_var=equal, alternative=alternative)), "scipy ttest_ind",
-                         1e-7, 1e-10)
+                    case(
+                        "ttest_ind",
+                        {"a": a, "b": b},
+                        {**params, "equal_var": equal},
+                        answer(st.ttest_ind(a, b, equal_var=equal, alternative=alternative)),
+                        "scipy ttest_ind",
+                        1e-7,
+                        1e-10,
+                    )
             n = min(len(a), len(b))
             if spread(a[:n] - b[:n]) and np.std(a[:n] - b[:n]) > 1e-9:
-                case("ttest_paired", {"a": a[:n], "b": b[:n]}, params,
-                     answer(st.ttest_rel(a[:n], b[:n], alternative=alternative)), "scipy ttest_rel", 1e-7, 1e-10)
+                case(
+                    "ttest_paired",
+                    {"a": a[:n], "b": b[:n]},
+                    params,
+                    answer(st.ttest_rel(a[:n], b[:n], alternative=alternative)),
+                    "scipy ttest_rel",
+                    1e-7,
+                    1e-10,
+                )
 
 
 def rank_tests():
@@ -218,13 +298,24 @@ def rank_tests():
                 if method == "exact" and len(d) > 60:
                     continue
                 alternative, correction = pick(ALTERNATIVES), bool(RNG.integers(2))
-                found = st.wilcoxon(d, zero_method=zero_method, method=method, correction=correction,
-                                    alternative=alternative)
+                found = st.wilcoxon(
+                    d, zero_method=zero_method, method=method, correction=correction, alternative=alternative
+                )
                 expected = {"statistic": found.statistic, "pvalue": found.pvalue}
                 if method == "asymptotic":
                     expected["z"] = found.zstatistic
-                case("wilcoxon", {"d": d}, {"zero_method": zero_method, "method": method, "correction": correction,
-                                            "alternative": alternative}, expected, "scipy wilcoxon")
+                case(
+                    "wilcoxon",
+                    {"d": d},
+                    {
+                        "zero_method": zero_method,
+                        "method": method,
+                        "correction": correction,
+                        "alternative": alternative,
+                    },
+                    expected,
+                    "scipy wilcoxon",
+                )
     for _ in times(20):
         a, b = sample(int(RNG.integers(1, pick([9, 30])))), sample(int(RNG.integers(1, pick([9, 30]))))
         if len(set(a) | set(b)) < 2:
@@ -234,21 +325,34 @@ def rank_tests():
                 continue
             alternative, continuity = pick(ALTERNATIVES), bool(RNG.integers(2))
             found = st.mannwhitneyu(a, b, continuity, alternative, method=method)
-            case("mannwhitneyu", {"a": a, "b": b},
-                 {"method": method, "use_continuity": continuity, "alternative": alternative},
-                 {"statistic": found.statistic, "pvalue": found.pvalue}, "scipy mannwhitneyu")
+            case(
+                "mannwhitneyu",
+                {"a": a, "b": b},
+                {"method": method, "use_continuity": continuity, "alternative": alternative},
+                {"statistic": found.statistic, "pvalue": found.pvalue},
+                "scipy mannwhitneyu",
+            )
         u = st.mannwhitneyu(a, b).statistic
-        case("cliffs_delta", {"a": a, "b": b}, {}, {"delta": 2 * u / (len(a) * len(b)) - 1, "U": u},
-             "scipy mannwhitneyu")
+        case(
+            "cliffs_delta", {"a": a, "b": b}, {}, {"delta": 2 * u / (len(a) * len(b)) - 1, "U": u}, "scipy mannwhitneyu"
+        )
     for _ in times(10):
         d = np.round(RNG.normal(0.2, 1, int(RNG.integers(1, 60))) * 2) / 2
         positive, negative = int((d > 0).sum()), int((d < 0).sum())
         if positive + negative:
             for alternative in ALTERNATIVES:
-                case("sign_test", {"d": d}, {"alternative": alternative},
-                     {"n_pos": positive, "n_neg": negative, "M": (positive - negative) / 2,
-                      "pvalue": st.binomtest(positive, positive + negative, 0.5, alternative).pvalue},
-                     "scipy binomtest")
+                case(
+                    "sign_test",
+                    {"d": d},
+                    {"alternative": alternative},
+                    {
+                        "n_pos": positive,
+                        "n_neg": negative,
+                        "M": (positive - negative) / 2,
+                        "pvalue": st.binomtest(positive, positive + negative, 0.5, alternative).pvalue,
+                    },
+                    "scipy binomtest",
+                )
 
 
 def permutations():
@@ -259,16 +363,35 @@ def permutations():
         d = sample(int(RNG.integers(2, 10))) - 0.5
         a, b = sample(int(RNG.integers(2, 6))), sample(int(RNG.integers(2, 6)))
         for alternative in ALTERNATIVES:
-            found = st.permutation_test((d,), lambda x, axis: np.mean(x, axis), permutation_type="samples",
-                                        n_resamples=np.inf, vectorized=True, alternative=alternative)
+            found = st.permutation_test(
+                (d,),
+                lambda x, axis: np.mean(x, axis),
+                permutation_type="samples",
+                n_resamples=np.inf,
+                vectorized=True,
+                alternative=alternative,
+            )
             if np.any(d):
-                case("permutation_paired", {"d": d}, {"alternative": alternative},
-                     {"statistic": found.statistic, "pvalue": found.pvalue}, "scipy permutation_test", 1e-9)
+                case(
+                    "permutation_paired",
+                    {"d": d},
+                    {"alternative": alternative},
+                    {"statistic": found.statistic, "pvalue": found.pvalue},
+                    "scipy permutation_test",
+                    1e-9,
+                )
             if len(set(a) | set(b)) > 1:
-                found = st.permutation_test((a, b), difference, n_resamples=np.inf, vectorized=True,
-                                            alternative=alternative)
-                case("permutation_independent", {"a": a, "b": b}, {"alternative": alternative},
-                     {"statistic": found.statistic, "pvalue": found.pvalue}, "scipy permutation_test", 1e-9)
+                found = st.permutation_test(
+                    (a, b), difference, n_resamples=np.inf, vectorized=True, alternative=alternative
+                )
+                case(
+                    "permutation_independent",
+                    {"a": a, "b": b},
+                    {"alternative": alternative},
+                    {"statistic": found.statistic, "pvalue": found.pvalue},
+                    "scipy permutation_test",
+                    1e-9,
+                )
 
 
 def effects():
@@ -281,32 +404,77 @@ def effects():
         factor, df = math.sqrt(1 / len(a) + 1 / len(b)), len(a) + len(b) - 2
         nct = effect_size._noncentrality_t(d / factor, df, 1 - level).confint * factor
         exact = math.exp(math.lgamma(df / 2) - math.lgamma((df - 1) / 2)) / math.sqrt(df / 2)
-        case("cohens_d_independent", {"a": a, "b": b}, {"confidence": level},
-             {"d": d, "hedges_g": pingouin.compute_effsize(a, b, eftype="hedges"), "hedges_g_exactJ": d * exact,
-              "ci_low_t_approx": low, "ci_high_t_approx": high, "ci_low_nct": nct[0], "ci_high_nct": nct[1]},
-             "pingouin compute_effsize, compute_esci; statsmodels _noncentrality_t", 1e-6, 1e-8)
+        case(
+            "cohens_d_independent",
+            {"a": a, "b": b},
+            {"confidence": level},
+            {
+                "d": d,
+                "hedges_g": pingouin.compute_effsize(a, b, eftype="hedges"),
+                "hedges_g_exactJ": d * exact,
+                "ci_low_t_approx": low,
+                "ci_high_t_approx": high,
+                "ci_low_nct": nct[0],
+                "ci_high_nct": nct[1],
+            },
+            "pingouin compute_effsize, compute_esci; statsmodels _noncentrality_t",
+            1e-6,
+            1e-8,
+        )
         a, b = a[:n], b[:n]
         z = pingouin.compute_effsize(a, b, paired=True, eftype="cohen_dz")
         low, high = pingouin.compute_esci(z, n, n, paired=True, confidence=level, decimals=12)
         nct = effect_size._noncentrality_t(z * math.sqrt(n), n - 1, 1 - level).confint / math.sqrt(n)
-        case("cohens_d_paired", {"a": a, "b": b}, {"confidence": level},
-             {"d_z": z, "d_av": pingouin.compute_effsize(a, b, paired=True, eftype="cohen"),
-              "hedges_g_av": pingouin.compute_effsize(a, b, paired=True, eftype="hedges"),
-              "d_z_ci_low_t_approx": low, "d_z_ci_high_t_approx": high, "d_z_ci_low_nct": nct[0],
-              "d_z_ci_high_nct": nct[1]}, "pingouin; statsmodels _noncentrality_t", 1e-6, 1e-8)
+        case(
+            "cohens_d_paired",
+            {"a": a, "b": b},
+            {"confidence": level},
+            {
+                "d_z": z,
+                "d_av": pingouin.compute_effsize(a, b, paired=True, eftype="cohen"),
+                "hedges_g_av": pingouin.compute_effsize(a, b, paired=True, eftype="hedges"),
+                "d_z_ci_low_t_approx": low,
+                "d_z_ci_high_t_approx": high,
+                "d_z_ci_low_nct": nct[0],
+                "d_z_ci_high_nct": nct[1],
+            },
+            "pingouin; statsmodels _noncentrality_t",
+            1e-6,
+            1e-8,
+        )
         p1, p2 = RNG.uniform(size=2)
-        case("cohens_h", {"p1": p1, "p2": p2}, {}, {"h": proportion.proportion_effectsize(p1, p2)},
-             "statsmodels proportion_effectsize")
+        case(
+            "cohens_h",
+            {"p1": p1, "p2": p2},
+            {},
+            {"h": proportion.proportion_effectsize(p1, p2)},
+            "statsmodels proportion_effectsize",
+        )
 
 
 def multiplicity():
     for _ in times(6):
         p = np.round(RNG.beta(0.4, 2, int(RNG.integers(1, 30))), 4)
-        for name, method in [("bonferroni",) * 2, ("sidak",) * 2, ("holm",) * 2, ("holm_sidak", "holm-sidak"),
-                             ("hochberg", "simes-hochberg"), ("hommel",) * 2, ("bh", "fdr_bh"), ("by", "fdr_by")]:
+        for name, method in [
+            ("bonferroni",) * 2,
+            ("sidak",) * 2,
+            ("holm",) * 2,
+            ("holm_sidak", "holm-sidak"),
+            ("hochberg", "simes-hochberg"),
+            ("hommel",) * 2,
+            ("bh", "fdr_bh"),
+            ("by", "fdr_by"),
+        ]:
             reject, adjusted = multitest.multipletests(p, 0.05, method)[:2]
-            case("multiple_comparisons", {"p": p}, {"method": name, "alpha": 0.05},
-                 {"adjusted": adjusted, "reject": reject}, "statsmodels multipletests", 1e-9, 1e-15)
+            case(
+                "multiple_comparisons",
+                {"p": p},
+                {"method": name, "alpha": 0.05},
+                {"adjusted": adjusted, "reject": reject},
+                "statsmodels multipletests",
+                1e-9,
+                1e-15,
+            )
 
 
 def clusters():
@@ -320,11 +488,18 @@ def clusters():
             for use_t in [True, False]:
                 level = pick(LEVELS)
                 fit = statsmodels.api.OLS(x, np.ones(n)).fit(
-                    cov_type="cluster", cov_kwds={"groups": groups, "use_correction": correction}, use_t=use_t)
+                    cov_type="cluster", cov_kwds={"groups": groups, "use_correction": correction}, use_t=use_t
+                )
                 low, high = fit.conf_int(1 - level)[0]
-                case("cluster_se_mean", {"x": x, "groups": groups},
-                     {"small_sample_correction": correction, "use_t": use_t, "confidence": level},
-                     {"mean": fit.params[0], "se": fit.bse[0], "low": low, "high": high}, "statsmodels OLS", 1e-8, 1e-10)
+                case(
+                    "cluster_se_mean",
+                    {"x": x, "groups": groups},
+                    {"small_sample_correction": correction, "use_t": use_t, "confidence": level},
+                    {"mean": fit.params[0], "se": fit.bse[0], "low": low, "high": high},
+                    "statsmodels OLS",
+                    1e-8,
+                    1e-10,
+                )
 
 
 def powers():
@@ -335,25 +510,67 @@ def powers():
             params = {"alpha": alpha, "alternative": alternative}
             found = power.TTestPower().power(effect, n, alpha, alternative=alternative)
             if not math.isnan(found):
-                case("power_ttest_paired", {}, {**params, "effect_size_dz": effect, "n": n}, {"power": found},
-                     "statsmodels TTestPower", 1e-7, 1e-9)
+                case(
+                    "power_ttest_paired",
+                    {},
+                    {**params, "effect_size_dz": effect, "n": n},
+                    {"power": found},
+                    "statsmodels TTestPower",
+                    1e-7,
+                    1e-9,
+                )
             found = power.TTestPower().solve_power(effect, None, alpha, goal, alternative)
-            case("power_ttest_paired", {}, {**params, "effect_size_dz": effect, "power": goal}, {"n": found},
-                 "statsmodels TTestPower", 1e-6, 2e-5)
+            case(
+                "power_ttest_paired",
+                {},
+                {**params, "effect_size_dz": effect, "power": goal},
+                {"n": found},
+                "statsmodels TTestPower",
+                1e-6,
+                2e-5,
+            )
             found = power.TTestIndPower().power(effect, n, alpha, ratio, alternative=alternative)
             if not math.isnan(found):
-                case("power_ttest_ind", {}, {**params, "effect_size_d": effect, "n1": n, "ratio": ratio},
-                     {"power": found}, "statsmodels TTestIndPower", 1e-7, 1e-9)
+                case(
+                    "power_ttest_ind",
+                    {},
+                    {**params, "effect_size_d": effect, "n1": n, "ratio": ratio},
+                    {"power": found},
+                    "statsmodels TTestIndPower",
+                    1e-7,
+                    1e-9,
+                )
             found = power.NormalIndPower().power(effect, n, alpha, ratio, alternative)
-            case("power_two_proportions_h", {}, {**params, "effect_size_h": effect, "n1": n, "ratio": ratio},
-                 {"power": found}, "statsmodels NormalIndPower", 1e-7, 1e-9)
+            case(
+                "power_two_proportions_h",
+                {},
+                {**params, "effect_size_h": effect, "n1": n, "ratio": ratio},
+                {"power": found},
+                "statsmodels NormalIndPower",
+                1e-7,
+                1e-9,
+            )
             found = power.NormalIndPower().solve_power(None, n, alpha, goal, ratio, alternative)
-            case("mde_two_proportions_h", {}, {**params, "n1": n, "power": goal, "ratio": ratio},
-                 {"effect_size_h": float(found)}, "statsmodels NormalIndPower", 1e-6, 1e-6)
+            case(
+                "mde_two_proportions_h",
+                {},
+                {**params, "n1": n, "power": goal, "ratio": ratio},
+                {"effect_size_h": float(found)},
+                "statsmodels NormalIndPower",
+                1e-6,
+                1e-6,
+            )
             p1, p2 = np.round(RNG.uniform(0.05, 0.95, 2), 3)
             found = proportion.power_proportions_2indep(p1 - p2, p2, n, ratio, alpha, alternative=alternative)
-            case("power_two_proportions", {}, {**params, "p1": p1, "p2": p2, "n1": n, "ratio": ratio},
-                 {"power": found.power}, "statsmodels power_proportions_2indep", 1e-7, 1e-9)
+            case(
+                "power_two_proportions",
+                {},
+                {**params, "p1": p1, "p2": p2, "n1": n, "ratio": ratio},
+                {"power": found.power},
+                "statsmodels power_proportions_2indep",
+                1e-7,
+                1e-9,
+            )
 
 
 def agreement():
@@ -367,17 +584,33 @@ def agreement():
             for weights in ["none", "linear", "quadratic"]:
                 kappa = sklearn.metrics.cohen_kappa_score(a, b, weights=None if weights == "none" else weights)
                 result = inter_rater.cohens_kappa(table, wt=None if weights == "none" else weights)
-                case("cohens_kappa", {"a": a, "b": b}, {"weights": weights},
-                     {"kappa": kappa, "observed_agreement": np.mean(a == b), "se": result.std_kappa,
-                      "low": result.kappa_low, "high": result.kappa_upp},
-                     "scikit-learn cohen_kappa_score, statsmodels cohens_kappa", 1e-8, 1e-9)
+                case(
+                    "cohens_kappa",
+                    {"a": a, "b": b},
+                    {"weights": weights},
+                    {
+                        "kappa": kappa,
+                        "observed_agreement": np.mean(a == b),
+                        "se": result.std_kappa,
+                        "low": result.kappa_low,
+                        "high": result.kappa_upp,
+                    },
+                    "scikit-learn cohen_kappa_score, statsmodels cohens_kappa",
+                    1e-8,
+                    1e-9,
+                )
         ratings = RNG.integers(0, k, (n, int(RNG.integers(2, 5))))
         ratings[:, 0] = ratings[:, 1]
         table = inter_rater.aggregate_raters(ratings)[0]
         if table.shape[1] > 1:
-            case("fleiss_kappa", {"ratings_items_by_raters": ratings}, {},
-                 {"kappa": inter_rater.fleiss_kappa(table), "randolph": inter_rater.fleiss_kappa(table, "randolph")},
-                 "statsmodels fleiss_kappa", 1e-9)
+            case(
+                "fleiss_kappa",
+                {"ratings_items_by_raters": ratings},
+                {},
+                {"kappa": inter_rater.fleiss_kappa(table), "randolph": inter_rater.fleiss_kappa(table, "randolph")},
+                "statsmodels fleiss_kappa",
+                1e-9,
+            )
         ratings = np.where(RNG.uniform(size=ratings.shape) < 0.2, np.nan, ratings)
         for level in ["nominal", "ordinal", "interval", "ratio"]:
             try:
@@ -385,8 +618,14 @@ def agreement():
             except ValueError:
                 continue
             if not math.isnan(alpha):
-                case("krippendorff_alpha", {"ratings_raters_by_items": ratings.T}, {"level": level},
-                     {"alpha": alpha}, "krippendorff", 1e-9)
+                case(
+                    "krippendorff_alpha",
+                    {"ratings_raters_by_items": ratings.T},
+                    {"level": level},
+                    {"alpha": alpha},
+                    "krippendorff",
+                    1e-9,
+                )
     for _ in times(20):
         n = int(RNG.integers(4, 60))
         a, b = sample(n), sample(n)
@@ -398,16 +637,37 @@ def agreement():
         found = st.pearsonr(a, b, alternative=alternative)
         ci = found.confidence_interval(level)
         params = {"alternative": alternative, "confidence": level}
-        case("pearson", {"a": a, "b": b}, params,
-             {"r": found.statistic, "pvalue": found.pvalue, "low": ci.low, "high": ci.high}, "scipy pearsonr", 1e-7, 1e-9)
+        case(
+            "pearson",
+            {"a": a, "b": b},
+            params,
+            {"r": found.statistic, "pvalue": found.pvalue, "low": ci.low, "high": ci.high},
+            "scipy pearsonr",
+            1e-7,
+            1e-9,
+        )
         found = st.spearmanr(a, b, alternative=alternative)
-        case("spearman", {"a": a, "b": b}, params, {"rho": found.statistic, "pvalue": found.pvalue}, "scipy spearmanr",
-             1e-7, 1e-9)
+        case(
+            "spearman",
+            {"a": a, "b": b},
+            params,
+            {"rho": found.statistic, "pvalue": found.pvalue},
+            "scipy spearmanr",
+            1e-7,
+            1e-9,
+        )
         for variant in "bc":
             for method in ["auto", "asymptotic"]:
                 found = st.kendalltau(a, b, method=method, variant=variant, alternative=alternative)
-                case("kendall", {"a": a, "b": b}, {**params, "variant": variant, "method": method},
-                     {"tau": found.statistic, "pvalue": found.pvalue}, "scipy kendalltau", 1e-7, 1e-10)
+                case(
+                    "kendall",
+                    {"a": a, "b": b},
+                    {**params, "variant": variant, "method": method},
+                    {"tau": found.statistic, "pvalue": found.pvalue},
+                    "scipy kendalltau",
+                    1e-7,
+                    1e-10,
+                )
 
 
 def passes():
@@ -421,8 +681,15 @@ def passes():
 def distributions():
     for _ in times(15):
         x = round(RNG.normal() * pick([1, 5, 15]), 3)
-        case("norm_cdf", {"x": x}, {}, {"value": float(mpmath.ncdf(x)), "sf": float(mpmath.ncdf(-x))}, "mpmath", 1e-12,
-             1e-300)
+        case(
+            "norm_cdf",
+            {"x": x},
+            {},
+            {"value": float(mpmath.ncdf(x)), "sf": float(mpmath.ncdf(-x))},
+            "mpmath",
+            1e-12,
+            1e-300,
+        )
         df, t = pick([1, 2, 3.5, 9, 40, 1e3, 1e6]), round(RNG.normal() * pick([1, 4, 20]), 3)
         two = float(mpmath.betainc(df / 2, mpmath.mpf(1) / 2, 0, df / (df + mpmath.mpf(t) ** 2), True))
         if two > 1e-300:
@@ -434,8 +701,15 @@ def distributions():
         lower = float(mpmath.betainc(a, b, 0, x, True))
         case("beta_cdf", {"a": a, "b": b, "x": x}, {}, {"value": lower}, "mpmath", 1e-9, 1e-300)
         p = pick([1e-6, 0.01, 0.025, 0.5, 0.975])
-        case("beta_ppf", {"a": a, "b": b, "p": p}, {}, {"value": float(scipy.special.betaincinv(a, b, p))},
-             "scipy betaincinv", 1e-9, 1e-14)
+        case(
+            "beta_ppf",
+            {"a": a, "b": b, "p": p},
+            {},
+            {"value": float(scipy.special.betaincinv(a, b, p))},
+            "scipy betaincinv",
+            1e-9,
+            1e-14,
+        )
         n = pick([5, 60, 2000])
         k, p = int(RNG.integers(0, n)), pick([0.02, 0.3, 0.5, 0.9])
         total = sum(mpmath.binomial(n, j) * mpmath.mpf(p) ** j * (1 - mpmath.mpf(p)) ** (n - j) for j in range(k + 1))
@@ -448,22 +722,55 @@ def descriptions():
     for _ in times(10):
         x = sample(int(RNG.integers(2, 60)))
         probabilities = [0, 0.025, 0.25, 0.5, 0.9, 1]
-        case("descriptive", {"x": x}, {"quantiles": probabilities},
-             {"n": len(x), "mean": np.mean(x), "var": np.var(x, ddof=1), "std": np.std(x, ddof=1), "sem": st.sem(x),
-              "median": np.median(x), "quantiles": np.quantile(x, probabilities), "min": min(x), "max": max(x)},
-             "numpy", 1e-9)
+        case(
+            "descriptive",
+            {"x": x},
+            {"quantiles": probabilities},
+            {
+                "n": len(x),
+                "mean": np.mean(x),
+                "var": np.var(x, ddof=1),
+                "std": np.std(x, ddof=1),
+                "sem": st.sem(x),
+                "median": np.median(x),
+                "quantiles": np.quantile(x, probabilities),
+                "min": min(x),
+                "max": max(x),
+            },
+            "numpy",
+            1e-9,
+        )
         statistics = {"mean": np.mean, "median": np.median, "std": lambda x: np.std(x, ddof=1)}
         for name, statistic in statistics.items():
             jackknife = np.array([statistic(np.delete(x, i)) for i in range(len(x))])
             u = jackknife.mean() - jackknife
             if len(x) > 3 and np.ptp(jackknife) > 1e-9:
-                case("bca_acceleration", {"x": x}, {"statistic": name},
-                     {"acceleration": (u**3).sum() / (6 * (u**2).sum() ** 1.5), "theta_hat": statistic(x)},
-                     "numpy, leaving out one value at a time", 1e-6, 1e-7)
+                case(
+                    "bca_acceleration",
+                    {"x": x},
+                    {"statistic": name},
+                    {"acceleration": (u**3).sum() / (6 * (u**2).sum() ** 1.5), "theta_hat": statistic(x)},
+                    "numpy, leaving out one value at a time",
+                    1e-6,
+                    1e-7,
+                )
 
 
-for make in [intervals, two_by_two, t_tests, rank_tests, permutations, effects, multiplicity, clusters, powers,
-             agreement, passes, distributions, descriptions]:
+for make in [
+    intervals,
+    two_by_two,
+    t_tests,
+    rank_tests,
+    permutations,
+    effects,
+    multiplicity,
+    clusters,
+    powers,
+    agreement,
+    passes,
+    distributions,
+    descriptions,
+]:
     make()
 with TARGET.open("w") as file:
     for row in rows:

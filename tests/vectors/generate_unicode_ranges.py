@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the character ranges of llm_rouge_unicode: rust-core/assay-core/src/metrics/rouge/unicode_ranges.rs.
 
-    .venv/bin/python generate_unicode_ranges.py    # in the environment of generate_rouge.py
+.venv/bin/python generate_unicode_ranges.py    # in the environment of generate_rouge.py
 """
 
 import pathlib

@@ -219,7 +219,9 @@ private[assay] final class Wanted extends Serializable {
 }
 
 /** Whether a key is wanted. A condition of the scan, so that the other columns of most rows are never made. */
-private[assay] final case class KeyIsWanted(child: Expression, wanted: Wanted) extends UnaryExpression with Predicate {
+private[assay] final case class KeyIsWanted(child: Expression, wanted: Wanted) extends UnaryExpression {
+  override def dataType: DataType = BooleanType
+
   override def nullSafeEval(key: Any): Any = wanted.contains(key.asInstanceOf[UTF8String])
 
   override protected def doGenCode(ctx: CodegenContext, ev: ExprCode): ExprCode = {
