@@ -2,7 +2,7 @@
 
 use super::interner::Interner;
 use super::porter::Stemmer;
-use super::squad::lower_into;
+use super::squad::{is_space, lower_into};
 use super::{Metric, MetricInfo, MetricKind, Stop};
 use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
 
@@ -149,11 +149,6 @@ impl Words {
         }
         self.stems[id as usize]
     }
-}
-
-/// Where `str.split()` of Python splits: `str.isspace()`, which has the separators 1C to 1F besides White_Space.
-fn is_space(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\x1C'..='\x1F')
 }
 
 /// Which word of the prediction goes with which of the reference.

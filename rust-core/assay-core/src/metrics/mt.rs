@@ -5,15 +5,11 @@ mod ngrams;
 mod sorted;
 mod split;
 
+pub(super) use super::squad::is_space;
 pub(super) use interner::Interner;
 pub(super) use ngrams::{Ngrams, UNKNOWN};
 pub(super) use sorted::{FIRST, SharedNgrams};
 pub(super) use split::{Class, Rules, classes, mteval_class, split, words};
-
-/// Python's `str.isspace()`, by which `str.split()` splits. It has the separators 1C to 1F, which Rust does not count.
-pub(super) fn is_space(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\x1C'..='\x1F')
-}
 
 /// Python's `str.lower()`.
 pub(super) fn lower_into(text: &str, lowered: &mut String) {

@@ -4,9 +4,11 @@ use libm::sqrt;
 use rayon::prelude::*;
 
 use super::Outcome;
+use super::bootstrap_ci::bca_probabilities;
+use super::common::sum;
+use super::descriptive::quantile;
 use super::rng::Stream;
-use super::special::{norm_cdf, norm_ppf};
-use super::sums::ExactSum;
+use super::special::norm_ppf;
 use crate::options::{OptionInfo, OptionKind, Options};
 
 /// What every such aggregate takes.
@@ -133,14 +135,9 @@ fn acceleration(data: &Additive<'_>, rows: &[&[f64]], totals: &[f64]) -> f64 {
             },
         )
         .collect();
-    let sum_of = |f: &dyn Fn(f64) -> f64| {
-        let mut sum = ExactSum::default();
-        without.iter().for_each(|&value| sum.add(f(value)));
-        sum.value()
-    };
-    let mean = sum_of(&|value| value) / without.len() as f64;
-    let squares = sum_of(&|value| (mean - value) * (mean - value));
-    let cubes = sum_of(&|value| (mean - value) * (mean - value) * (mean - value));
+    let mean = sum(without.iter().copied()) / without.len() as f64;
+    let squares = sum(without.iter().map(|value| (mean - value) * (mean - value)));
+    let cubes = sum(without.iter().map(|value| (mean - value) * (mean - value) * (mean - value)));
     if squares > 0.0 { cubes / (6.0 * squares * sqrt(squares)) } else { 0.0 }
 }
 
@@ -152,27 +149,15 @@ fn bca(drawn: &[f64], estimate: f64, acceleration: f64, alpha: f64) -> Option<(f
     if !z0.is_finite() {
         return None;
     }
-    let z = norm_ppf(alpha);
-    let adjusted = |z: f64| norm_cdf(z0 + (z0 + z) / (1.0 - acceleration * (z0 + z)));
-    Some((quantile(drawn, adjusted(z)), quantile(drawn, adjusted(-z))))
-}
-
-/// By linear interpolation (Hyndman and Fan's type 7).
-fn quantile(sorted: &[f64], probability: f64) -> f64 {
-    let position = probability.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
-    let index = (position as usize).min(sorted.len() - 1);
-    let next = (index + 1).min(sorted.len() - 1);
-    sorted[index] + (position - index as f64) * (sorted[next] - sorted[index])
+    let (lower, upper) = bca_probabilities(z0, acceleration, alpha);
+    Some((quantile(drawn, lower), quantile(drawn, upper)))
 }
 
 fn deviation(values: &[f64]) -> f64 {
     let n = values.len() as f64;
-    let mut sum = ExactSum::default();
-    values.iter().for_each(|&value| sum.add(value));
-    let mean = sum.value() / n;
-    let mut squares = ExactSum::default();
-    values.iter().for_each(|&value| squares.add((value - mean) * (value - mean)));
-    sqrt(squares.value() / (n - 1.0).max(1.0))
+    let mean = sum(values.iter().copied()) / n;
+    let squares = sum(values.iter().map(|value| (value - mean) * (value - mean)));
+    sqrt(squares / (n - 1.0).max(1.0))
 }
 
 #[cfg(test)]

@@ -259,7 +259,7 @@ fn finish(
 }
 
 /// The probabilities at which bca takes the quantiles.
-fn bca_probabilities(z0: f64, acceleration: f64, tail: f64) -> (f64, f64) {
+pub(super) fn bca_probabilities(z0: f64, acceleration: f64, tail: f64) -> (f64, f64) {
     let z = norm_ppf(tail);
     let adjusted = |z: f64| norm_cdf(z0 + (z0 + z) / (1.0 - acceleration * (z0 + z)));
     (adjusted(z), adjusted(-z))
