@@ -24,6 +24,8 @@ from spark_assay import functions as fn
 
 FOLDER = Path(".build/bench/cache").resolve()
 MODES = ("off", "session", "read_write")
+USUAL = "usual"
+"""A model with the product's own ``maxConcurrency``."""
 
 
 def table(name: str) -> str:
@@ -35,19 +37,22 @@ def cached(spark: SparkSession, cache: Cache) -> None:
 
 
 def fresh(spark: SparkSession, testkit: server.Server, options: dict[str, Any]) -> list[dict[str, Any]]:
-    """Runs whose requests are all new, with each mode in turn."""
+    """Runs whose requests are all new, with each mode in turn, with as many calls at once as usual and with very many."""
     frame, runs, where = data(spark, options["rows"]), [], table("fresh")
     # Not beside the next run, whose time it would take.
     spark.conf.set("spark.assay.cache.fold", "manual")
-    for round_ in range(options["rounds"] + 1):  # the first warms up, and makes the table
-        for mode in MODES:
-            cached(spark, Cache(where) if mode == "read_write" else Cache(mode=mode))
-            before = testkit.calls()
-            run = timed(jvm_pid(spark), lambda m=mode, r=round_: scored(frame, f"fresh-{m}-{r}"))
-            if mode == "read_write":
-                assay.cache.fold(spark)
-            if round_:
-                runs.append({"mode": mode, "rows": options["rows"], "calls": testkit.calls() - before, **run})
+    for model in (server.MODEL, USUAL):
+        # The first round warms up, and makes the table.
+        for round_ in range(0 if model == server.MODEL else 1, options["rounds"] + 1):
+            for mode in MODES:
+                cached(spark, Cache(where) if mode == "read_write" else Cache(mode=mode))
+                before, label = testkit.calls(), f"fresh-{mode}-{round_}"
+                run = timed(jvm_pid(spark), lambda m=model, text=label: scored(frame, text, m))
+                if mode == "read_write":
+                    assay.cache.fold(spark)
+                if round_:
+                    made = {"usual": model == USUAL, "mode": mode, "rows": options["rows"]}
+                    runs.append({**made, "calls": testkit.calls() - before, **run})
     return runs
 
 
@@ -195,6 +200,7 @@ def main() -> None:
     spark = delta_session("bench cache")
     settings = {"provider": "openai", "endpoint": testkit.url, "model": server.MODEL, "api_key": "unused"}
     assay.add_model(spark, server.MODEL, max_concurrency=options["concurrency"], **settings)
+    assay.add_model(spark, USUAL, **settings)
     assay.add_model(spark, "local", provider="mock", model="mock-1", mock_reply="{{ prompt }}", max_concurrency=512)
     results = {
         "fresh": fresh(spark, testkit, options),

@@ -27,13 +27,13 @@ def data(spark: SparkSession, n: int) -> DataFrame:
     return spark.read.parquet(str(path))
 
 
-def answered(frame: DataFrame, run: str) -> DataFrame:
+def answered(frame: DataFrame, run: str, model: str = server.MODEL) -> DataFrame:
     prompt = fn.llm_prompt(TEMPLATE % run, F.struct("id", "question"))
-    return frame.withColumn("c", fn.llm_complete(server.MODEL, prompt))
+    return frame.withColumn("c", fn.llm_complete(model, prompt))
 
 
-def scored(frame: DataFrame, run: str) -> dict[str, float]:
-    done = answered(frame, run)
+def scored(frame: DataFrame, run: str, model: str = server.MODEL) -> dict[str, float]:
+    done = answered(frame, run, model)
     row = done.agg(
         F.count_if(F.col("c.status") == "ok").alias("ok"),
         F.avg(fn.llm_exact_match("c.text", "answer", normalize="squad")).alias("exact_match"),

@@ -255,6 +255,7 @@ private[assay] final class JournalThreads(place: JournalPlace, env: SparkEnv) {
 
   private def negotiate(): Unit = {
     var driver: Option[RpcEndpointRef] = None
+    var isSilent = false
     while (runs)
       try {
         val ask = call("journal_message")
@@ -265,7 +266,14 @@ private[assay] final class JournalThreads(place: JournalPlace, env: SparkEnv) {
             val reply =
               JournalThreads.timeout.awaitResult(driver.get.ask[Array[Byte]](question, JournalThreads.timeout))
             call("journal_reply", JsonValues.mapper.readTree(reply))
-          } catch { case NonFatal(_) => call("journal_lost") }
+            isSilent = false
+          } catch {
+            case NonFatal(e) =>
+              if (!isSilent)
+                JournalThreads.log.warn("The driver does not answer for the journal {}; asked again: {}", place.folder, e.toString: Any)
+              isSilent = true
+              call("journal_lost")
+          }
         }
       } catch { case NonFatal(_) if !runs => () }
   }
