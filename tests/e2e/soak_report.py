@@ -116,8 +116,9 @@ def kills_page(measured: list[dict[str, Any]], about: str) -> None:
     print(
         "\n## Kills\n\nEach run over a new table on `local-cluster[3,1,1024]` (two at once: `local[2]`), with 16 requests at once in "
         "each executor and 50 ms of latency, killed at a random moment; then a run that finds all. *Requests* are what the server has counted in "
-        "the end. *Allowed* is one for each distinct request and what may have been begun and not yet durable at the kill. *Twice* are keys of "
-        "which the table has more than one row. In every run all rows were answered, and as in a run that nothing disturbed.\n"
+        "the end. *Allowed* is one for each distinct request and those begun and not yet durable at the kill: counted where all was killed "
+        "(and then the requests are exactly so many), else at most two for each of the 16 of an executor. *Twice* are keys of which the table "
+        "has more than one row. In every run all rows were answered, and as in a run that nothing disturbed.\n"
     )
     print("| what happened | times | rows | distinct | requests | allowed | twice |")
     print("|---|--:|--:|--:|--:|--:|--:|")
@@ -127,8 +128,9 @@ def kills_page(measured: list[dict[str, Any]], about: str) -> None:
         requests = sorted(line["calls"] for line in lines)
         seen = f"{requests[0]:,}" if requests[0] == requests[-1] else f"{requests[0]:,} to {requests[-1]:,}"
         first = lines[0]
+        allowed = "exactly so many" if first.get("exact") else f"{first['allowed']:,}"
         print(
-            f"| {what} | {len(lines)} | {first['rows']:,} | {first['distinct']:,} | {seen} | {first['allowed']:,} "
+            f"| {what} | {len(lines)} | {first['rows']:,} | {first['distinct']:,} | {seen} | {allowed} "
             f"| {max(line['twice'] for line in lines)} |"
         )
     print("\n## Equal requests\n")
