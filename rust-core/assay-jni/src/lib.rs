@@ -11,6 +11,7 @@ mod registry;
 
 use std::time::Duration;
 
+use assay_core::exec::CompleteSession;
 use jni::objects::{JByteArray, JByteBuffer, JLongArray, JObject, JString};
 use jni::sys::{jint, jlong};
 use jni::{Env, NativeMethod, native_method};
@@ -77,9 +78,7 @@ fn known<'local>(
     batch: JByteBuffer<'local>,
     length: jint,
 ) -> Outcome<jint> {
-    let session = registry::get(handle)?;
-    let rows = buffer::with_bytes(env, &batch, length, |bytes| Ok(session.complete()?.known(bytes)?))?;
-    Ok(jint::try_from(rows).unwrap_or(jint::MAX))
+    taken(env, handle, &batch, length, CompleteSession::known)
 }
 
 fn push<'local>(
@@ -89,8 +88,19 @@ fn push<'local>(
     batch: JByteBuffer<'local>,
     length: jint,
 ) -> Outcome<jint> {
+    taken(env, handle, &batch, length, CompleteSession::push)
+}
+
+/// Gives a session a batch; how many rows it had.
+fn taken(
+    env: &mut Env<'_>,
+    handle: jlong,
+    batch: &JByteBuffer<'_>,
+    length: jint,
+    take: fn(&CompleteSession, &[u8]) -> assay_core::error::Result<usize>,
+) -> Outcome<jint> {
     let session = registry::get(handle)?;
-    let rows = buffer::with_bytes(env, &batch, length, |bytes| Ok(session.complete()?.push(bytes)?))?;
+    let rows = buffer::with_bytes(env, batch, length, |bytes| Ok(take(session.complete()?, bytes)?))?;
     Ok(jint::try_from(rows).unwrap_or(jint::MAX))
 }
 

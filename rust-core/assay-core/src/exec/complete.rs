@@ -10,7 +10,7 @@ use arrow::array::{Array, BooleanArray};
 use arrow::datatypes::Schema;
 
 use super::completion_schema::{result_batch, result_schema};
-use super::ipc::{read_batch, write_batch};
+use super::ipc::{check_columns, read_batch, write_batch};
 use super::known::Known;
 use super::requests::{RequestPlan, RequestRows};
 use crate::cache::store::{NoStore, Store};
@@ -145,12 +145,7 @@ impl CompleteSession {
     pub fn push(&self, ipc: &[u8]) -> Result<usize> {
         self.shared.check()?;
         let batch = read_batch(ipc)?;
-        if batch.num_columns() != self.columns {
-            return Err(Error::new(
-                ErrorKind::MalformedBatch,
-                format!("the batch has {} columns, the session takes {}", batch.num_columns(), self.columns),
-            ));
-        }
+        check_columns(&batch, self.columns)?;
         let mut calls = Vec::with_capacity(self.calls.len());
         for call in &self.calls {
             calls.push((call, call.plan.rows(batch.columns())?, guard_of(call.guard, batch.columns())?));

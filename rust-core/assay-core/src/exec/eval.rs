@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result, hint};
 use crate::exec::columns::{References, Texts};
 use crate::exec::completion_schema::fields;
 use crate::exec::corpus::{COUNTS, Counting};
-use crate::exec::ipc::{read_batch, write_batch};
+use crate::exec::ipc::{check_columns, read_batch, write_batch};
 use crate::exec::metric::scores;
 use crate::exec::requests::RequestPlan;
 use crate::exec::scores::{SCORES, Scores};
@@ -120,12 +120,7 @@ impl EvalSession {
 
     /// [`EvalSession::eval`] for a batch that is in memory already.
     pub fn eval_batch(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        if batch.num_columns() != self.columns {
-            return Err(Error::new(
-                ErrorKind::MalformedBatch,
-                format!("the batch has {} columns, the session was opened for {}", batch.num_columns(), self.columns),
-            ));
-        }
+        check_columns(batch, self.columns)?;
         let mut columns = batch.columns().to_vec();
         for step in &self.steps {
             columns.push(step.eval(&columns, batch.num_rows(), &self.stop)?);

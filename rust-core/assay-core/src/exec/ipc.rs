@@ -76,6 +76,15 @@ pub fn read_batch(bytes: &[u8]) -> Result<RecordBatch> {
     }
 }
 
+/// Whether a batch is one of those that a session was opened for. Errors: [`ErrorKind::MalformedBatch`].
+pub(super) fn check_columns(batch: &RecordBatch, columns: usize) -> Result<()> {
+    if batch.num_columns() == columns {
+        return Ok(());
+    }
+    let what = format!("the batch has {} columns, the session was opened for {columns}", batch.num_columns());
+    Err(Error::new(ErrorKind::MalformedBatch, what))
+}
+
 /// Writes `batch` as a stream of one schema and one record batch.
 ///
 /// Errors: [`ErrorKind::Internal`] if a column's type has no IPC form.

@@ -7,9 +7,9 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 
 use super::complete::guard_of;
-use super::ipc::{read_batch, write_batch};
+use super::ipc::{check_columns, read_batch, write_batch};
 use super::requests::RequestPlan;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::spec::KeysSpec;
 
 /// Gives the keys of the requests that [`CompleteSession`](super::CompleteSession) would make for the same batches.
@@ -38,12 +38,7 @@ impl KeysSession {
     /// A column of keys for each call; NULL where no call is made: its guard is not true, or the row has no request.
     pub fn eval(&self, ipc: &[u8]) -> Result<Vec<u8>> {
         let batch = read_batch(ipc)?;
-        if batch.num_columns() != self.columns {
-            return Err(Error::new(
-                ErrorKind::MalformedBatch,
-                format!("the batch has {} columns, the session takes {}", batch.num_columns(), self.columns),
-            ));
-        }
+        check_columns(&batch, self.columns)?;
         let mut keys: Vec<ArrayRef> = Vec::with_capacity(self.calls.len());
         for (plan, guard) in &self.calls {
             let (rows, guard) = (plan.rows(batch.columns())?, guard_of(*guard, batch.columns())?);
