@@ -1,4 +1,4 @@
-"""Runs the benchmarks side by side, prints their tables and writes docs/benchmarks.md. Called by scripts/bench."""
+"""Runs the benchmarks side by side, prints their tables and writes their pages. Called by scripts/bench."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import machine
+import metrics_report
 import report
 import server
 
@@ -59,12 +60,22 @@ def main() -> None:
         "--slow-rounds", type=int, default=2, help="runs of pandas and levenshtein (default: %(default)s)"
     )
     parser.add_argument("--peer-rounds", type=int, default=2, help="runs of spark-llm-eval (default: %(default)s)")
+    parser.add_argument("--metric-rounds", type=int, default=5, help="rounds of part metrics (default: %(default)s)")
+    parser.add_argument(
+        "--metric-seconds", type=float, default=0.3, help="seconds of each metric in a round (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--no-metric-spark", action="store_true", help="part metrics without Spark, against the libraries alone"
+    )
     parser.add_argument(
         "--concurrency", type=int, default=512, help="maxConcurrency of the model (default: %(default)s)"
     )
     parser.add_argument("--latency", type=int, default=50, help="the server's latency in ms (default: %(default)s)")
     parser.add_argument("--write", metavar="FILE", help="also write the report there, for instance docs/benchmarks.md")
-    for tool in ("kernel", "testkit", "load", "spark-python", "peer-python"):
+    parser.add_argument(
+        "--write-metrics", metavar="FILE", help="the same for part metrics, which has a page of its own"
+    )
+    for tool in ("kernel", "metric-kernel", "testkit", "load", "spark-python", "peer-python", "metric-python"):
         parser.add_argument(f"--{tool}", required=True, help=argparse.SUPPRESS)
     args = parser.parse_args()
     parts = args.parts.split(",")
@@ -116,12 +127,21 @@ def main() -> None:
             results["peer replay"] = python(
                 args.peer_python, "peer_replay.py", options, PYSPARK_PYTHON=args.peer_python
             )
+    if "metrics" in parts:
+        options = {"kernel": args.metric_kernel, "peer": [args.metric_python, str(HERE / "metrics_peer.py")]}
+        options |= {"rounds": args.metric_rounds, "seconds": args.metric_seconds, "spark": not args.no_metric_spark}
+        results["metrics"] = python(args.spark_python, "metrics.py", options)
     results["load after"] = machine.describe()["load"]
     Path(".build/bench/results.json").write_text(json.dumps(results, indent=1))
-    text = report.render(results)
-    print(text)
-    if args.write:
-        Path(args.write).write_text(text)
+    pages = []
+    if "metrics" in parts:
+        pages.append((metrics_report.render(results), args.write_metrics))
+    if parts != ["metrics"]:
+        pages.append((report.render(results), args.write))
+    for text, path in pages:
+        print(text)
+        if path:
+            Path(path).write_text(text)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,22 @@ def test_readme(classic: SparkSession, name: str, capsys: pytest.CaptureFixture[
         exec(compile(block, name, "exec"), names)
 
 
+def test_metrics_page(spark: SparkSession) -> None:
+    """The examples of docs/metrics.md, in one query."""
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```sql\nSELECT (.*);\n-- (.*)\n```$", page, flags=re.MULTILINE)
+    assert len(examples) == page.count("```sql") > 30
+    query = "SELECT " + ", ".join(f"CAST((SELECT {example}) AS STRING)" for example, _ in examples)
+    found = spark.sql(query).first()
+    assert found is not None
+    wrong = [
+        f"{example}: {value}, not {said}"
+        for (example, said), value in zip(examples, found, strict=True)
+        if value != said
+    ]
+    assert not wrong
+
+
 def test_notebook(classic: SparkSession, capsys: pytest.CaptureFixture[str]) -> None:
     notebook = json.loads((ROOT / "examples" / "quickstart.ipynb").read_text(encoding="utf-8"))
     assert notebook["nbformat"] == 4

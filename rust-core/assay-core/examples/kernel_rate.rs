@@ -7,11 +7,11 @@
 use std::fs;
 use std::hint::black_box;
 use std::io::{BufWriter, Write};
-use std::time::Instant;
 
 use assay_core::options::resolve;
 use assay_core::{Result, metrics};
 
+mod clock;
 mod pairs;
 
 fn main() -> Result<()> {
@@ -25,7 +25,7 @@ fn main() -> Result<()> {
         let Some(info) = metrics::find(name) else { continue };
         let mut metric = (info.create)(&resolve(&info.function, &serde_json::Map::new())?, &metrics::Stop::default())?;
         let best = (0..5).map(|_| {
-            let clock = Clock::start();
+            let clock = clock::Clock::start();
             let sum: f64 = pairs.iter().map(|(prediction, reference)| metric.score(prediction, reference)).sum();
             black_box(sum);
             clock.seconds()
@@ -41,27 +41,4 @@ fn write(path: &str, pairs: &[(String, String)]) -> std::io::Result<()> {
         writeln!(file, "{prediction}\t{reference}")?;
     }
     file.flush()
-}
-
-/// The time that this thread runs, or the time that passes where the kernel does not tell.
-struct Clock {
-    begun: Instant,
-    ran: Option<u64>,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Clock { begun: Instant::now(), ran: nanoseconds_run() }
-    }
-
-    fn seconds(&self) -> f64 {
-        match self.ran.zip(nanoseconds_run()) {
-            Some((before, now)) => (now - before) as f64 / 1e9,
-            None => self.begun.elapsed().as_secs_f64(),
-        }
-    }
-}
-
-fn nanoseconds_run() -> Option<u64> {
-    fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
 }

@@ -4,6 +4,7 @@ mod interner;
 mod ngrams;
 mod sorted;
 mod split;
+mod suffixes;
 
 pub(super) use super::squad::is_space;
 pub(super) use interner::Interner;

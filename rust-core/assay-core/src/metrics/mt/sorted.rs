@@ -1,7 +1,7 @@
 //! N-grams packed into integers and sorted.
 
 use super::super::Stop;
-use super::{Ngrams, Sequences};
+use super::suffixes::Suffixes;
 
 /// Counts the matches of a prediction's n-grams with those of one reference after the other: for each length of n-gram
 /// the sum, over the different n-grams, of how often it occurs in both.
@@ -10,14 +10,13 @@ use super::{Ngrams, Sequences};
 /// needs, and sorted. The shorter n-grams are prefixes of those, so one walk along both sorted lists counts them all.
 #[derive(Default)]
 pub(in crate::metrics) struct SharedNgrams {
+    stop: Stop,
     narrow: Sorted<u64>,
     wide: Sorted<u128>,
     way: Way,
     /// The way where not even 128 bits hold an n-gram.
     prediction: Vec<u32>,
-    limit: usize,
-    sequences: Sequences,
-    ngrams: Ngrams,
+    suffixes: Suffixes,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +29,7 @@ enum Way {
 
 impl SharedNgrams {
     pub(in crate::metrics) fn new(stop: Stop) -> SharedNgrams {
-        SharedNgrams { ngrams: Ngrams::new(stop), ..SharedNgrams::default() }
+        SharedNgrams { stop: stop.clone(), suffixes: Suffixes::new(stop), ..SharedNgrams::default() }
     }
 
     /// Begins with a new prediction. All its numbers and all those of references are at least [`FIRST`] and below `limit`.
@@ -45,7 +44,6 @@ impl SharedNgrams {
             self.wide.set_prediction(numbers, order, bits);
         } else {
             self.way = Way::Long;
-            self.limit = limit;
             self.prediction.clear();
             self.prediction.extend_from_slice(numbers);
         }
@@ -53,17 +51,14 @@ impl SharedNgrams {
 
     /// The matches of each length of n-gram, up to the order that was set, with a reference.
     pub(in crate::metrics) fn count(&mut self, numbers: &[u32], matches: &mut [u64]) {
+        if self.stop.is_set() {
+            return;
+        }
         match self.way {
             Way::Narrow if matches.len() <= 8 => self.narrow.count::<8>(numbers, matches),
             Way::Narrow => self.narrow.count::<MOST>(numbers, matches),
             Way::Wide => self.wide.count::<MOST>(numbers, matches),
-            Way::Long => {
-                self.sequences.clear();
-                self.sequences.prediction.extend_from_slice(&self.prediction);
-                self.sequences.references.extend_from_slice(numbers);
-                self.sequences.end_reference();
-                self.ngrams.count(&mut self.sequences, self.limit, matches);
-            }
+            Way::Long => self.suffixes.count(&self.prediction, numbers, END, matches),
         }
     }
 }
