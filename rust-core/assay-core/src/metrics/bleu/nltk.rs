@@ -5,7 +5,8 @@ use super::{Bleu, Metric, MetricInfo, MetricKind, Stop};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
 
-/// `llm_bleu_nltk(prediction, reference [, options])`: sentence BLEU of nltk, from 0 to 4/3.
+/// `llm_bleu_nltk(prediction, reference [, options])`: sentence BLEU of nltk: from 0 to 1, but for some of its
+/// smoothing.
 ///
 /// `exp(sum of w_n * ln(p_n))` over the precisions `p_n` of n-grams and their `weights`, times the brevity penalty of
 /// [`llm_bleu`](super::INFO). Tokens are what lies between white space. A precision of zero is what `smoothing` makes of it; one
@@ -13,7 +14,8 @@ use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
 /// next to 0. 0 where no token matches. Several references are looked at together, as in `llm_bleu`.
 ///
 /// `method5` and `method7` average each precision with its neighbours and begin with the first plus one, so that equal texts
-/// score above 1. `method6` needs a match of three tokens (nltk raises an error): without one there is no score, which is NULL.
+/// score above 1, up to 4/3; `method4` and `method6` may do so with other constants than nltk's. `method6` needs a match of
+/// three tokens, where nltk raises an error: without one there is no score, which is NULL.
 ///
 /// Matches nltk 3.10.4, `translate.bleu_score.sentence_bleu` over `str.split()`. Smoothing: Chen, B. and Cherry, C. (2014), A
 /// Systematic Comparison of Smoothing Techniques for Sentence-Level BLEU, as nltk has it.
@@ -68,8 +70,8 @@ pub(in crate::metrics) const INFO: MetricInfo = MetricInfo {
             },
         ],
     },
-    kind: MetricKind::Bounded,
-    range: (0.0, 4.0 / 3.0),
+    kind: MetricKind::Unbounded,
+    range: (0.0, f64::INFINITY),
     create: |options: &Options, stop| Ok(Box::new(Nltk::new(options, stop)?)),
 };
 
@@ -206,9 +208,9 @@ impl Metric for Nltk {
         let mut row = std::mem::take(&mut self.row);
         row.clear();
         self.counter.append_counts(prediction, references, &mut row);
-        let score = self.score_of(&row);
+        let score = self.score_of(&row).unwrap_or(f64::NAN);
         self.row = row;
-        score
+        Some(score)
     }
 }
 
