@@ -12,7 +12,7 @@ except ImportError as _error:
         "spark-assay needs PySpark: pip install 'spark-assay[spark]', or 'spark-assay[connect]' for Spark Connect"
     ) from _error
 
-from spark_assay import cache, functions
+from spark_assay import cache, functions, metrics
 from spark_assay._version import __version__
 from spark_assay.cache import Cache
 from spark_assay.errors import AssayError, ConfigError, DataError, SetupError
@@ -43,6 +43,7 @@ __all__ = [
     "evaluate",
     "functions",
     "jar_path",
+    "metrics",
     "plan",
     "preview",
     "use",

@@ -56,6 +56,11 @@ def option_columns(function: str, options: Mapping[str, object]) -> list[Column]
     return [F.struct(*fields)] if fields else []
 
 
+def pair(name: str, prediction: ColumnOrName, reference: ColumnOrName, options: Mapping[str, object]) -> Column:
+    """A function of a prediction and a reference."""
+    return call(name, column(prediction), column(reference), *option_columns(name, options))
+
+
 def _value(function: str, name: str, value: object) -> Column:
     if isinstance(value, Column):
         return value

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spark_assay import status as st
+from spark_assay._custom_metric import CustomMetric
 from spark_assay.summary import Estimate, Usage
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Section:
 
 def sections(result: EvalResult, max_values: int) -> list[Section]:
     """The report in its order: metric, cut, value, model. At most ``max_values`` values of each cut."""
-    return [_section(result, metric.label, not metric.info.has_worst, max_values) for metric in result.metrics]
+    return [_section(result, m.label, m.info.range != (0.0, 1.0), max_values) for m in result.metrics]
 
 
 def hidden(block: Block) -> str:
@@ -166,7 +167,7 @@ def notes(result: EvalResult) -> list[str]:
         *_interval_notes(result),
         *_failure_notes(result),
         *_outcome_notes(overall),
-        *_no_score_notes(overall),
+        *_no_score_notes(overall, {m.label for m in result.metrics if isinstance(m, CustomMetric)}),
         *_reason_notes(result.estimates),
         *(["Slices are not corrected for how many there are: read them as leads."] if result.slices else []),
         *_cost_notes(result),
@@ -256,13 +257,15 @@ def _outcome_notes(overall: list[Estimate]) -> list[str]:
     return notes
 
 
-def _no_score_notes(overall: list[Estimate]) -> list[str]:
+def _no_score_notes(overall: list[Estimate], own: set[str]) -> list[str]:
+    """Of rows without a score. ``own`` are the metrics whose definition, which is not Assay's, may give none."""
     notes = []
     for e in overall:
         explained = e.usage.n_failed + (e.usage.n_outcome if e.outcome_policy == "missing" else 0)
         unexplained = e.n_null - explained
         if unexplained > 0:
-            notes.append(f"{plural(unexplained, 'row')} of {e.model} had no {e.metric}: there is no reference.")
+            why = "there is no reference, or the metric gives none" if e.metric in own else "there is no reference"
+            notes.append(f"{plural(unexplained, 'row')} of {e.model} had no {e.metric}: {why}.")
     return notes
 
 

@@ -1,4 +1,4 @@
-"""Metrics as SQL functions; `spark_assay.functions` has them."""
+"""Metrics of rows as SQL functions; `spark_assay.functions` has them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,11 @@ from typing import Any, Literal
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from spark_assay._columns import ColumnOrName, call, column, option_columns
+from spark_assay._columns import ColumnOrName, call, column, option_columns, pair
 
 __all__ = [
-    "corpus_bleu",
-    "corpus_cer",
-    "corpus_chrf",
-    "corpus_ter",
-    "corpus_wer",
     "llm_bleu",
+    "llm_bleu_nltk",
     "llm_cer",
     "llm_chrf",
     "llm_distinct_n",
@@ -67,7 +63,7 @@ def llm_regex_match(
         >>> round(df.select(llm_regex_match("p", "r")).first()[0], 4)
         1.0
     """
-    return _pair("llm_regex_match", prediction, reference, {"full_match": full_match, "ignore_case": ignore_case})
+    return pair("llm_regex_match", prediction, reference, {"full_match": full_match, "ignore_case": ignore_case})
 
 
 def llm_numeric_match(
@@ -95,7 +91,7 @@ def llm_numeric_match(
         >>> round(df.select(llm_numeric_match("p", "r")).first()[0], 4)
         1.0
     """
-    return _pair(
+    return pair(
         "llm_numeric_match", prediction, reference, {"extract": extract, "rel_tol": rel_tol, "abs_tol": abs_tol}
     )
 
@@ -128,7 +124,7 @@ def llm_json_match(
         >>> round(df.select(llm_json_match("p", "r")).first()[0], 4)
         1.0
     """
-    return _pair(
+    return pair(
         "llm_json_match",
         prediction,
         reference,
@@ -168,7 +164,7 @@ def llm_bleu(
         >>> round(df.select(llm_bleu("p", "r")).first()[0], 4)
         0.5373
     """
-    return _pair(
+    return pair(
         "llm_bleu",
         prediction,
         reference,
@@ -179,6 +175,53 @@ def llm_bleu(
             "smooth_value": smooth_value,
             "max_ngram_order": max_ngram_order,
             "effective_order": effective_order,
+        },
+    )
+
+
+def llm_bleu_nltk(
+    prediction: ColumnOrName,
+    reference: ColumnOrName,
+    *,
+    smoothing: str | None = None,
+    weights: Sequence[float] | None = None,
+    auto_reweigh: bool | None = None,
+    epsilon: float | None = None,
+    alpha: float | None = None,
+    k: float | None = None,
+) -> Column:
+    """Sentence BLEU as nltk computes it, over the words of ``str.split()``.
+
+    Args:
+        prediction: STRING.
+        reference: STRING, or ARRAY<STRING>: all of them together, as in nltk.
+        smoothing: A method of nltk's ``SmoothingFunction``, ``method0`` (none, the default) to ``method7``.
+        weights: The weight of each length of n-gram, four times 0.25 by default; together at most 1.
+        auto_reweigh: Whether the default weights are spread over fewer lengths for a prediction of fewer than 4 words.
+        epsilon: The matches that ``method1`` puts for none, 0.1 by default.
+        alpha: The weight of what ``method6`` expects, 5 by default.
+        k: The constant of ``method4`` and ``method7``, 5 by default.
+
+    Returns:
+        DOUBLE from 0 to 1, up to 4/3 with ``method5`` and ``method7``; NULL where nltk's ``method6`` raises an error,
+        where either is NULL, or no reference is left.
+
+    Examples:
+        >>> df = spark.createDataFrame([("the cat sat on the mat", "the cat sat on a mat")], "p STRING, r STRING")
+        >>> round(df.select(llm_bleu_nltk("p", "r", smoothing="method2")).first()[0], 4)
+        0.6389
+    """
+    return pair(
+        "llm_bleu_nltk",
+        prediction,
+        reference,
+        {
+            "smoothing": smoothing,
+            "weights": weights,
+            "auto_reweigh": auto_reweigh,
+            "epsilon": epsilon,
+            "alpha": alpha,
+            "k": k,
         },
     )
 
@@ -214,7 +257,7 @@ def llm_chrf(
         >>> round(df.select(llm_chrf("p", "r", word_order=2)).first()[0], 4)
         0.6039
     """
-    return _pair(
+    return pair(
         "llm_chrf",
         prediction,
         reference,
@@ -256,7 +299,7 @@ def llm_ter(
         >>> round(df.select(llm_ter("p", "r")).first()[0], 4)
         0.25
     """
-    return _pair(
+    return pair(
         "llm_ter",
         prediction,
         reference,
@@ -292,7 +335,7 @@ def llm_rouge_1(
         >>> round(df.select(llm_rouge_1("p", "r")).first()[0], 4)
         0.6667
     """
-    return _pair("llm_rouge_1", prediction, reference, {"use_stemmer": use_stemmer, "measure": measure})
+    return pair("llm_rouge_1", prediction, reference, {"use_stemmer": use_stemmer, "measure": measure})
 
 
 def llm_rouge_2(
@@ -318,7 +361,7 @@ def llm_rouge_2(
         >>> round(df.select(llm_rouge_2("p", "r")).first()[0], 4)
         0.5
     """
-    return _pair("llm_rouge_2", prediction, reference, {"use_stemmer": use_stemmer, "measure": measure})
+    return pair("llm_rouge_2", prediction, reference, {"use_stemmer": use_stemmer, "measure": measure})
 
 
 def llm_rouge_3(
@@ -344,7 +387,7 @@ def llm_rouge_3(
         >>> round(df.select(llm_rouge_3("p", "r")).first()[0], 4)
         0.6667
     """
-    return _pair("llm_rouge_3", prediction, reference, {"use_stemmer": use_stemmer, "measure": measure})
+    return pair("llm_rouge_3", prediction, reference, {"use_stemmer": use_stemmer, "measure": measure})
 
 
 def llm_rouge_l(
@@ -370,7 +413,7 @@ def llm_rouge_l(
         >>> round(df.select(llm_rouge_l("p", "r")).first()[0], 4)
         0.6667
     """
-    return _pair("llm_rouge_l", prediction, reference, {"use_stemmer": use_stemmer, "measure": measure})
+    return pair("llm_rouge_l", prediction, reference, {"use_stemmer": use_stemmer, "measure": measure})
 
 
 def llm_rouge_lsum(
@@ -396,7 +439,7 @@ def llm_rouge_lsum(
         >>> round(df.select(llm_rouge_lsum("p", "r")).first()[0], 4)
         0.6667
     """
-    return _pair("llm_rouge_lsum", prediction, reference, {"use_stemmer": use_stemmer, "measure": measure})
+    return pair("llm_rouge_lsum", prediction, reference, {"use_stemmer": use_stemmer, "measure": measure})
 
 
 def llm_rouge_unicode(
@@ -422,7 +465,7 @@ def llm_rouge_unicode(
         >>> round(df.select(llm_rouge_unicode("p", "r")).first()[0], 4)
         0.75
     """
-    return _pair("llm_rouge_unicode", prediction, reference, {"rouge_type": rouge_type, "measure": measure})
+    return pair("llm_rouge_unicode", prediction, reference, {"rouge_type": rouge_type, "measure": measure})
 
 
 def llm_meteor(
@@ -450,7 +493,7 @@ def llm_meteor(
         >>> round(df.select(llm_meteor("p", "r")).first()[0], 4)
         0.755
     """
-    return _pair("llm_meteor", prediction, reference, {"alpha": alpha, "beta": beta, "gamma": gamma})
+    return pair("llm_meteor", prediction, reference, {"alpha": alpha, "beta": beta, "gamma": gamma})
 
 
 def llm_wer(
@@ -471,7 +514,7 @@ def llm_wer(
         >>> round(df.select(llm_wer("p", "r")).first()[0], 4)
         0.3333
     """
-    return _pair("llm_wer", prediction, reference, {})
+    return pair("llm_wer", prediction, reference, {})
 
 
 def llm_cer(
@@ -492,7 +535,7 @@ def llm_cer(
         >>> round(df.select(llm_cer("p", "r")).first()[0], 4)
         0.25
     """
-    return _pair("llm_cer", prediction, reference, {})
+    return pair("llm_cer", prediction, reference, {})
 
 
 def llm_levenshtein_similarity(
@@ -513,7 +556,7 @@ def llm_levenshtein_similarity(
         >>> round(df.select(llm_levenshtein_similarity("p", "r")).first()[0], 4)
         0.75
     """
-    return _pair("llm_levenshtein_similarity", prediction, reference, {})
+    return pair("llm_levenshtein_similarity", prediction, reference, {})
 
 
 def llm_indel_similarity(
@@ -534,7 +577,7 @@ def llm_indel_similarity(
         >>> round(df.select(llm_indel_similarity("p", "r")).first()[0], 4)
         0.75
     """
-    return _pair("llm_indel_similarity", prediction, reference, {})
+    return pair("llm_indel_similarity", prediction, reference, {})
 
 
 def llm_jaro_winkler(
@@ -555,7 +598,7 @@ def llm_jaro_winkler(
         >>> round(df.select(llm_jaro_winkler("p", "r")).first()[0], 4)
         0.9611
     """
-    return _pair("llm_jaro_winkler", prediction, reference, {})
+    return pair("llm_jaro_winkler", prediction, reference, {})
 
 
 def llm_osa_distance(
@@ -576,7 +619,7 @@ def llm_osa_distance(
         >>> round(df.select(llm_osa_distance("p", "r")).first()[0], 4)
         1.0
     """
-    return _pair("llm_osa_distance", prediction, reference, {})
+    return pair("llm_osa_distance", prediction, reference, {})
 
 
 def llm_length_ratio(
@@ -600,7 +643,7 @@ def llm_length_ratio(
         >>> round(df.select(llm_length_ratio("p", "r")).first()[0], 4)
         0.5
     """
-    return _pair("llm_length_ratio", prediction, reference, {"unit": unit})
+    return pair("llm_length_ratio", prediction, reference, {"unit": unit})
 
 
 def llm_scores(
@@ -715,246 +758,3 @@ def llm_perplexity(logprobs: ColumnOrName) -> Column:
         1.0
     """
     return call("llm_perplexity", column(logprobs))
-
-
-def corpus_bleu(
-    prediction: ColumnOrName,
-    reference: ColumnOrName,
-    *,
-    lowercase: bool | None = None,
-    tokenize: Literal["13a", "intl", "char", "zh", "none"] | None = None,
-    smooth_method: Literal["exp", "floor", "add-k", "none"] | None = None,
-    smooth_value: float | None = None,
-    max_ngram_order: int | None = None,
-    effective_order: bool | None = None,
-    level: float | None = None,
-    method: Literal["auto", "percentile", "basic", "bca"] | None = None,
-    n_resamples: int | None = None,
-    seed: int | None = None,
-) -> Column:
-    """BLEU of a corpus as sacrebleu computes it, divided by 100: an aggregate.
-
-    Args:
-        prediction: STRING.
-        reference: STRING, or ARRAY<STRING>. A row in which either is NULL, or no reference is left, is counted in
-            ``n_null``.
-        lowercase: Whether the texts are lowered first.
-        tokenize: sacrebleu's tokenizer, ``13a`` by default.
-        smooth_method: What stands in for a precision of zero, ``exp`` by default.
-        smooth_value: The value of ``floor`` (0.1) and ``add-k`` (1).
-        max_ngram_order: The longest n-grams, 4 by default.
-        effective_order: Whether lengths without n-grams are left out; ``False`` by default, as for corpora in
-            sacrebleu.
-        level: The confidence level, 0.95 by default.
-        method: How the interval is made from resamples of rows; ``auto`` (default) is ``bca``.
-        n_resamples: How many resamples, 1,000 by default.
-        seed: The seed of the resampling, 0 by default.
-
-    Returns:
-        STRUCT<estimate, lower, upper, std_error, n, n_null, level, method, reason>. Where there is no interval its
-        fields are NULL and ``reason`` says why.
-
-    Examples:
-        >>> df = spark.createDataFrame([("the cat sat on the mat", "the cat sat on a mat")], "p STRING, r STRING")
-        >>> round(df.select(corpus_bleu("p", "r").estimate).first()[0], 4)
-        0.5373
-    """
-    options = {
-        "lowercase": lowercase,
-        "tokenize": tokenize,
-        "smooth_method": smooth_method,
-        "smooth_value": smooth_value,
-        "max_ngram_order": max_ngram_order,
-        "effective_order": effective_order,
-        "level": level,
-        "method": method,
-        "n_resamples": n_resamples,
-        "seed": seed,
-    }
-    return _pair("corpus_bleu", prediction, reference, options)
-
-
-def corpus_chrf(
-    prediction: ColumnOrName,
-    reference: ColumnOrName,
-    *,
-    char_order: int | None = None,
-    word_order: int | None = None,
-    beta: float | None = None,
-    lowercase: bool | None = None,
-    whitespace: bool | None = None,
-    eps_smoothing: bool | None = None,
-    level: float | None = None,
-    method: Literal["auto", "percentile", "basic", "bca"] | None = None,
-    n_resamples: int | None = None,
-    seed: int | None = None,
-) -> Column:
-    """ChrF of a corpus as sacrebleu computes it, divided by 100: an aggregate.
-
-    Args:
-        prediction: STRING.
-        reference: STRING, or ARRAY<STRING>. A row in which either is NULL, or no reference is left, is counted in
-            ``n_null``.
-        char_order: The longest n-grams of characters, 6 by default.
-        word_order: The longest n-grams of words: 0 by default, 2 for chrF++.
-        beta: How much more recall counts than precision, 2 by default.
-        lowercase: Whether the texts are lowered first.
-        whitespace: Whether whitespace counts as characters.
-        eps_smoothing: Whether lengths without n-grams count as a tiny value.
-        level: The confidence level, 0.95 by default.
-        method: How the interval is made from resamples of rows; ``auto`` (default) is ``bca``.
-        n_resamples: How many resamples, 1,000 by default.
-        seed: The seed of the resampling, 0 by default.
-
-    Returns:
-        STRUCT<estimate, lower, upper, std_error, n, n_null, level, method, reason>. Where there is no interval its
-        fields are NULL and ``reason`` says why.
-
-    Examples:
-        >>> df = spark.createDataFrame([("same", "same")], "p STRING, r STRING")
-        >>> round(df.select(corpus_chrf("p", "r").estimate).first()[0], 4)
-        1.0
-    """
-    options = {
-        "char_order": char_order,
-        "word_order": word_order,
-        "beta": beta,
-        "lowercase": lowercase,
-        "whitespace": whitespace,
-        "eps_smoothing": eps_smoothing,
-        "level": level,
-        "method": method,
-        "n_resamples": n_resamples,
-        "seed": seed,
-    }
-    return _pair("corpus_chrf", prediction, reference, options)
-
-
-def corpus_ter(
-    prediction: ColumnOrName,
-    reference: ColumnOrName,
-    *,
-    normalized: bool | None = None,
-    no_punct: bool | None = None,
-    asian_support: bool | None = None,
-    case_sensitive: bool | None = None,
-    level: float | None = None,
-    method: Literal["auto", "percentile", "basic", "bca"] | None = None,
-    n_resamples: int | None = None,
-    seed: int | None = None,
-) -> Column:
-    """The translation edit rate of a corpus as sacrebleu computes it, divided by 100: an aggregate.
-
-    Args:
-        prediction: STRING.
-        reference: STRING, or ARRAY<STRING>. A row in which either is NULL, or no reference is left, is counted in
-            ``n_null``.
-        normalized: Whether punctuation is separated from words, as Tercom does.
-        no_punct: Whether punctuation is removed.
-        asian_support: Whether the two do the same for the scripts of East Asia.
-        case_sensitive: Whether case counts.
-        level: The confidence level, 0.95 by default.
-        method: How the interval is made from resamples of rows; ``auto`` (default) is ``bca``.
-        n_resamples: How many resamples, 1,000 by default.
-        seed: The seed of the resampling, 0 by default.
-
-    Returns:
-        STRUCT<estimate, lower, upper, std_error, n, n_null, level, method, reason>. Where there is no interval its
-        fields are NULL and ``reason`` says why.
-
-    Examples:
-        >>> df = spark.createDataFrame([("a b c d", "a b d c")], "p STRING, r STRING")
-        >>> round(df.select(corpus_ter("p", "r").estimate).first()[0], 4)
-        0.25
-    """
-    options = {
-        "normalized": normalized,
-        "no_punct": no_punct,
-        "asian_support": asian_support,
-        "case_sensitive": case_sensitive,
-        "level": level,
-        "method": method,
-        "n_resamples": n_resamples,
-        "seed": seed,
-    }
-    return _pair("corpus_ter", prediction, reference, options)
-
-
-def corpus_wer(
-    prediction: ColumnOrName,
-    reference: ColumnOrName,
-    *,
-    level: float | None = None,
-    method: Literal["auto", "percentile", "basic", "bca"] | None = None,
-    n_resamples: int | None = None,
-    seed: int | None = None,
-) -> Column:
-    """The word error rate of a corpus as jiwer computes it: an aggregate.
-
-    Args:
-        prediction: STRING.
-        reference: STRING, or ARRAY<STRING>. A row in which either is NULL, or no reference is left, is counted in
-            ``n_null``.
-        level: The confidence level, 0.95 by default.
-        method: How the interval is made from resamples of rows; ``auto`` (default) is ``bca``.
-        n_resamples: How many resamples, 1,000 by default.
-        seed: The seed of the resampling, 0 by default.
-
-    Returns:
-        STRUCT<estimate, lower, upper, std_error, n, n_null, level, method, reason>. Where there is no interval its
-        fields are NULL and ``reason`` says why.
-
-    Examples:
-        >>> df = spark.createDataFrame([("one two four", "one two three")], "p STRING, r STRING")
-        >>> round(df.select(corpus_wer("p", "r").estimate).first()[0], 4)
-        0.3333
-    """
-    options = {
-        "level": level,
-        "method": method,
-        "n_resamples": n_resamples,
-        "seed": seed,
-    }
-    return _pair("corpus_wer", prediction, reference, options)
-
-
-def corpus_cer(
-    prediction: ColumnOrName,
-    reference: ColumnOrName,
-    *,
-    level: float | None = None,
-    method: Literal["auto", "percentile", "basic", "bca"] | None = None,
-    n_resamples: int | None = None,
-    seed: int | None = None,
-) -> Column:
-    """The character error rate of a corpus as jiwer computes it: an aggregate.
-
-    Args:
-        prediction: STRING.
-        reference: STRING, or ARRAY<STRING>. A row in which either is NULL, or no reference is left, is counted in
-            ``n_null``.
-        level: The confidence level, 0.95 by default.
-        method: How the interval is made from resamples of rows; ``auto`` (default) is ``bca``.
-        n_resamples: How many resamples, 1,000 by default.
-        seed: The seed of the resampling, 0 by default.
-
-    Returns:
-        STRUCT<estimate, lower, upper, std_error, n, n_null, level, method, reason>. Where there is no interval its
-        fields are NULL and ``reason`` says why.
-
-    Examples:
-        >>> df = spark.createDataFrame([("abxd", "abcd")], "p STRING, r STRING")
-        >>> round(df.select(corpus_cer("p", "r").estimate).first()[0], 4)
-        0.25
-    """
-    options = {
-        "level": level,
-        "method": method,
-        "n_resamples": n_resamples,
-        "seed": seed,
-    }
-    return _pair("corpus_cer", prediction, reference, options)
-
-
-def _pair(name: str, prediction: ColumnOrName, reference: ColumnOrName, options: Mapping[str, object]) -> Column:
-    return call(name, column(prediction), column(reference), *option_columns(name, options))

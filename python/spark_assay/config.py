@@ -18,7 +18,7 @@ from spark_assay import prompts, session
 from spark_assay._names import hint
 from spark_assay.cache import Cache
 from spark_assay.errors import ConfigError
-from spark_assay.metrics import Metric, resolve
+from spark_assay.metrics import Metric, custom, resolve
 from spark_assay.prompts import Prompt
 
 _TOP = (
@@ -403,7 +403,8 @@ def _metrics(node: Node) -> list[Metric]:
             if isinstance(given, dict):
                 if not isinstance(given.get("name"), str):
                     item.fail("a metric is a name, or a mapping with the key 'name' and the metric's options")
-                metrics.append(Metric(given.pop("name"), **given))
+                make = custom if "score" in given else Metric
+                metrics.append(make(given.pop("name"), **given))
             else:
                 metrics.append(Metric(given))
         except ConfigError:

@@ -18,6 +18,7 @@ from spark_assay import cache as caches
 from spark_assay import keys, metrics, prompts, session, summary
 from spark_assay import status as st
 from spark_assay._columns import call, col, option_columns
+from spark_assay._custom_metric import check_ranges
 from spark_assay._names import hint
 from spark_assay.cache import Cache
 from spark_assay.errors import DataError
@@ -63,10 +64,11 @@ def evaluate(
         model: The name of a configured model (see `add_model`), or several.
         prediction: The column of the answers, STRING or a completion struct; or a dict of names and columns.
         prompt: With ``model``: a Jinja template over the columns, a column, or chat messages with templates.
-        reference: The column of what is right: STRING, or ARRAY<STRING> where any of several is.
+        reference: The column of what is right: STRING, or ARRAY<STRING> where any of several is. Needed unless all
+            metrics are custom ones that need none.
         key: The column, or columns, that identify a row: unique and never NULL. By default a hash of the row's content
             (without the answers under ``prediction``), with equal rows numbered.
-        metrics: Names, or `Metric` objects where a metric has options.
+        metrics: Names, or `Metric` objects where a metric has options, or your own from `metrics.custom`.
         slices: Columns for whose values the scores are also given one by one.
         options: With ``model``: options of `functions.llm_complete`, for instance ``{"temperature": 0}``.
         level: The confidence level.
@@ -120,6 +122,7 @@ def evaluate(
     try:
         if not request.models and request.key is not None:
             keys.check_unique(rows, ["key"], per="model", called=", ".join(request.key))
+        check_ranges(rows, request.metrics)
         estimates = summary.summarize(
             rows,
             metrics=request.metrics,
@@ -127,7 +130,6 @@ def evaluate(
             slices=request.slices,
             level=level,
             outcome_policy=outcome_policy,
-            reference_is_array=isinstance(rows.schema["reference"].dataType, ArrayType),
         )
     except BaseException:
         rows.unpersist()
@@ -186,9 +188,12 @@ def _check_arguments(
     columns = df.columns
     _check_columns_differ(columns)
     resolved = metrics.resolve(given_metrics)
+    needing = next((metric for metric in resolved if metric.needs_reference), None)
+    if reference is None and needing is not None:
+        raise ValueError(f"{needing.label} compares with a reference; name its column with reference=")
     if reference is None:
-        raise ValueError(f"{resolved[0].label} compares with a reference; name its column with reference=")
-    if isinstance(reference, str):
+        reference = F.lit(None).cast("string")
+    elif isinstance(reference, str):
         _check_column("reference", reference, columns)
     elif not isinstance(reference, Column):
         raise TypeError(f"reference must be a column or its name, not a {type(reference).__name__}")
@@ -198,7 +203,7 @@ def _check_arguments(
         raise ValueError(f"outcome_policy must be 'wrong' or 'missing', not {outcome_policy!r}")
     if outcome_policy == "wrong":
         for metric in resolved:
-            if not metric.info.has_worst:
+            if metric.worst is None:
                 raise ValueError(f"{metric.label} has no worst value; its outcome_policy can only be 'missing'")
     if output is not None and not (isinstance(output, str) and output):
         raise TypeError("output must be a path")
@@ -342,17 +347,11 @@ def _scored(long: DataFrame, request: _Request) -> DataFrame:
     else:
         prediction, completion = F.col("answer"), []
         status = F.when(prediction.isNull(), F.lit(st.NO_PREDICTION)).otherwise(F.lit(st.OK))
-    scores = [metric.score(prediction, F.col("reference")).alias(metric.label) for metric in request.metrics]
-    return long.select(
-        "key",
-        "model",
-        prediction.alias("prediction"),
-        "reference",
-        status.alias("status"),
-        *completion,
-        *scores,
-        "input",
+    answered = long.select(
+        "key", "model", prediction.alias("prediction"), "reference", status.alias("status"), *completion, "input"
     )
+    scores = [metric.scores(answered).alias(metric.label) for metric in request.metrics]
+    return answered.select(*answered.columns[:-1], *scores, "input")
 
 
 def _check_data(df: DataFrame, request: _Request) -> None:

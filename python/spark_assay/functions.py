@@ -15,8 +15,9 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from spark_assay import _metric_functions
+from spark_assay import _corpus_functions, _metric_functions
 from spark_assay._columns import ColumnOrName, call, column, option_columns
+from spark_assay._corpus_functions import *  # noqa: F403
 from spark_assay._metric_functions import *  # noqa: F403
 
 _T = TypeVar("_T")
@@ -24,6 +25,7 @@ PerRow: TypeAlias = _T | Column
 """A constant, or a column with another value in every row."""
 
 __all__ = [
+    *_corpus_functions.__all__,
     *_metric_functions.__all__,
     "assay_model",
     "assay_progress",

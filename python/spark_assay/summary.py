@@ -13,8 +13,8 @@ from pyspark.sql import functions as F
 from spark_assay import functions as fn
 from spark_assay import status as st
 from spark_assay._columns import col, quoted
+from spark_assay._metric import Metric, has_reference
 from spark_assay.errors import DataError
-from spark_assay.metrics import Metric
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
@@ -110,17 +110,12 @@ def policy_for(metric: Metric, asked: st.OutcomePolicy | None) -> st.OutcomePoli
     """The policy that holds for a metric: what was asked, or wrong where there is a worst value."""
     if asked is not None:
         return asked
-    return "wrong" if metric.info.has_worst else "missing"
+    return "missing" if metric.worst is None else "wrong"
 
 
-def with_outcomes_wrong(score: Column, status: Column, has_reference: Column) -> Column:
-    """The score with refused and cut answers as 0, where there is something to compare with."""
-    return F.when(status.isin(*st.OUTCOMES) & has_reference, F.lit(0.0)).otherwise(score)
-
-
-def has_reference(reference: Column, is_array: bool) -> Column:
-    """Whether a row has a reference: the rows in which a metric would give a score."""
-    return F.exists(reference, lambda item: item.isNotNull()) if is_array else reference.isNotNull()
+def with_outcomes_wrong(score: Column, status: Column, worst: float, could_have: Column) -> Column:
+    """The score with refused and cut answers as the worst, where the metric could have given one."""
+    return F.when(status.isin(*st.OUTCOMES) & could_have, F.lit(worst)).otherwise(score)
 
 
 def summarize(
@@ -131,7 +126,6 @@ def summarize(
     slices: Sequence[str],
     level: float,
     outcome_policy: st.OutcomePolicy | None,
-    reference_is_array: bool,
 ) -> list[Estimate]:
     """Aggregates scored rows in Spark and collects one row per model and slice value.
 
@@ -143,7 +137,6 @@ def summarize(
         slices: Columns of ``input``.
         level: The confidence level.
         outcome_policy: As for `evaluate`.
-        reference_is_array: Whether ``reference`` is an array.
 
     Returns:
         In the order metric, slice, value, model; the rows without a slice first.
@@ -156,10 +149,13 @@ def summarize(
     ]
     wrong = {
         metric.label: with_outcomes_wrong(
-            col(metric.label), F.col("status"), has_reference(F.col("reference"), reference_is_array)
+            col(metric.label),
+            F.col("status"),
+            metric.worst,
+            has_reference(rows) if metric.needs_reference else F.lit(True),
         )
         for metric in metrics
-        if metric.info.has_worst
+        if metric.worst is not None
     }
     # Tokens that this run has paid for, as its cost is.
     is_bought = ~(F.col("completion.cache_hit") | F.col("completion.deduplicated")) if called else F.lit(True)

@@ -27,7 +27,9 @@ HERE = [f"data.path={QUESTIONS}"]
 needs_questions = pytest.mark.skipif(not QUESTIONS.is_file(), reason=f"needs {QUESTIONS}")
 
 
-@pytest.mark.parametrize("name", ["functions", "_metric_functions", "session", "evaluate", "preview"])
+@pytest.mark.parametrize(
+    "name", ["functions", "_metric_functions", "_corpus_functions", "session", "evaluate", "preview"]
+)
 def test_docstrings(spark: SparkSession, name: str) -> None:
     module = importlib.import_module(f"spark_assay.{name}")
     failed, tried = doctest.testmod(module, extraglobs={"spark": spark, "F": F})
@@ -41,7 +43,7 @@ def blocks(path: Path) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("name", ["README.md", "python/README.md"])
+@pytest.mark.parametrize("name", ["README.md", "python/README.md", "docs/custom-metrics.md"])
 def test_readme(classic: SparkSession, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = blocks(ROOT / name)
     if not found:

@@ -1,11 +1,12 @@
 //! The engine of Assay: prompt templates, model calls, metrics and statistics.
 //!
 //! Knows nothing of Spark, of the JVM or of `unsafe`. Direction of dependence inside the crate:
-//! `error <- spec, options, completion, message <- {template, metrics, stats, provider, cache} <- inference <- exec`.
+//! `error <- spec, options, completion, message, json_path <- {template, metrics, stats, provider, cache} <- inference <- exec`.
 #![forbid(unsafe_code)]
 
 pub mod completion;
 pub mod error;
+mod json_path;
 pub mod message;
 pub mod options;
 pub mod spec;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The layers from below to above: a module may use those of the rows above its own. Sub-modules count as the module.
 const LAYERS: &[&[&str]] = &[
     &["error"],
-    &["spec", "options", "completion", "message"],
+    &["spec", "options", "completion", "message", "json_path"],
     &["template", "metrics", "stats", "provider", "cache"],
     &["inference"],
     &["exec"],

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::cast::AsArray;
 use arrow::array::types::Float64Type;
@@ -18,6 +18,7 @@ use assay_core::spec::{EvalSpec, FunctionSpec, SPEC_VERSION};
 use assay_core::stats::moments::Moments;
 use assay_core::stats::state::{Sample, encode_values};
 use assay_core::stats::{self, Outcome, special};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 fn own() -> PathBuf {
@@ -77,75 +78,41 @@ impl Report {
 
 // --- lexical ---------------------------------------------------------------------------------------------------------
 
-/// How a metric of the vectors is called here.
+/// How a metric of the vectors is called here; `functions.json` says so for Rust and for SQL.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Case {
-    metric: &'static str,
-    functions: &'static [(&'static str, &'static [(&'static str, &'static str)])],
-    /// Parameters that are options here.
-    options: &'static [&'static str],
+    /// Functions with their fixed options. Each but the first takes what the one before gives for its prediction.
+    functions: Vec<(String, Map<String, Value>)>,
+    /// Parameters that are options of the last function.
+    #[serde(default)]
+    options: Vec<String>,
     /// Where the expected number stands; several are given by the option `measure`.
-    expected: &'static [&'static str],
+    #[serde(default = "score_alone")]
+    expected: Vec<String>,
     /// What our number is multiplied by.
+    #[serde(default = "one")]
     scale: f64,
 }
 
-const fn case(
-    metric: &'static str,
-    function: &'static [(&'static str, &'static [(&'static str, &'static str)])],
-) -> Case {
-    Case { metric, functions: function, options: &[], expected: &["score"], scale: 1.0 }
+fn score_alone() -> Vec<String> {
+    vec!["score".into()]
 }
 
-const BLEU: &[&str] = &["tokenize", "smooth_method", "smooth_value", "effective_order", "lowercase", "max_ngram_order"];
-const CHRF: &[&str] = &["char_order", "word_order", "beta", "lowercase", "whitespace", "eps_smoothing"];
-const TER: &[&str] = &["normalized", "no_punct", "asian_support", "case_sensitive"];
-const MEASURES: &[&str] = &["fmeasure", "precision", "recall"];
+fn one() -> f64 {
+    1.0
+}
 
-const CASES: &[Case] = &[
-    Case { options: &["normalize"], ..case("exact_match", &[("llm_exact_match", &[])]) },
-    Case { options: &["variant"], expected: &["f1"], ..case("squad_f1", &[("llm_token_f1", &[])]) },
-    Case { options: &["normalize", "case_sensitive"], ..case("contains", &[("llm_contains", &[])]) },
-    Case { options: BLEU, scale: 100.0, ..case("sentence_bleu", &[("llm_bleu", &[])]) },
-    Case { options: CHRF, scale: 100.0, ..case("chrf", &[("llm_chrf", &[])]) },
-    Case { options: TER, scale: 100.0, ..case("ter", &[("llm_ter", &[])]) },
-    Case { options: BLEU, scale: 100.0, ..case("corpus_bleu", &[("corpus_bleu", &[])]) },
-    Case { options: CHRF, scale: 100.0, ..case("corpus_chrf", &[("corpus_chrf", &[])]) },
-    Case { options: TER, scale: 100.0, ..case("corpus_ter", &[("corpus_ter", &[])]) },
-    Case { options: &["use_stemmer"], expected: MEASURES, ..case("rouge1", &[("llm_rouge_1", &[])]) },
-    Case { options: &["use_stemmer"], expected: MEASURES, ..case("rouge2", &[("llm_rouge_2", &[])]) },
-    Case { options: &["use_stemmer"], expected: MEASURES, ..case("rouge3", &[("llm_rouge_3", &[])]) },
-    Case { options: &["use_stemmer"], expected: MEASURES, ..case("rougeL", &[("llm_rouge_l", &[])]) },
-    Case { options: &["use_stemmer"], expected: MEASURES, ..case("rougeLsum", &[("llm_rouge_lsum", &[])]) },
-    Case { options: &["rouge_type"], expected: MEASURES, ..case("rouge_unicode", &[("llm_rouge_unicode", &[])]) },
-    Case { options: &["alpha", "beta", "gamma"], ..case("meteor", &[("llm_meteor", &[])]) },
-    Case { expected: &["wer"], ..case("wer", &[("llm_wer", &[])]) },
-    Case { expected: &["wer"], ..case("wer_details", &[("llm_wer", &[])]) },
-    Case { expected: &["cer"], ..case("cer", &[("llm_cer", &[])]) },
-    Case { expected: &["wer"], ..case("corpus_wer", &[("corpus_wer", &[])]) },
-    Case { expected: &["cer"], ..case("corpus_cer", &[("corpus_cer", &[])]) },
-    Case { expected: &["normalized_similarity"], ..case("levenshtein", &[("llm_levenshtein_similarity", &[])]) },
-    Case { expected: &["ratio_0_1"], ..case("indel_ratio", &[("llm_indel_similarity", &[])]) },
-    Case { expected: &["similarity"], ..case("jaro_winkler", &[("llm_jaro_winkler", &[])]) },
-    Case { expected: &["distance"], ..case("osa_distance", &[("llm_osa_distance", &[])]) },
-    Case { options: &["extract", "rel_tol", "abs_tol"], ..case("numeric_match", &[("llm_numeric_match", &[])]) },
-    case(
-        "gsm8k_flexible_extract",
-        &[("llm_extract", &[("method", "gsm8k")]), ("llm_exact_match", &[("normalize", "gsm8k")])],
-    ),
-];
+static CASES: LazyLock<BTreeMap<String, Case>> =
+    LazyLock::new(|| serde_json::from_str(&fs::read_to_string(own().join("functions.json")).unwrap()).unwrap());
 
-/// Metrics of the vectors that this engine does not have.
-const OTHERS: &[&str] = &["nltk_sentence_bleu"];
-
-fn case_of(row: &Value) -> Option<&'static Case> {
+fn case_of(row: &Value) -> &'static Case {
     let metric = row["metric"].as_str().unwrap();
-    let found = CASES.iter().find(|case| case.metric == metric);
-    assert!(found.is_some() || OTHERS.contains(&metric), "no function for the vectors of {metric}");
-    found
+    CASES.get(metric).unwrap_or_else(|| panic!("no function for the vectors of {metric}"))
 }
 
 fn options_of(case: &Case, row: &Value) -> Map<String, Value> {
-    case.options.iter().filter_map(|&o| Some((o.to_string(), row["params"].get(o)?.clone()))).collect()
+    case.options.iter().filter_map(|o| Some((o.clone(), row["params"].get(o)?.clone()))).collect()
 }
 
 fn lists(rows: &[&Value]) -> ArrayRef {
@@ -175,7 +142,7 @@ fn evaluate(session: &EvalSession, predictions: StringArray, references: ArrayRe
 fn score(case: &Case, options: &Map<String, Value>, rows: &[&Value]) -> Vec<Option<f64>> {
     let last = case.functions.len() - 1;
     let functions = case.functions.iter().enumerate().map(|(i, (name, fixed))| {
-        let mut given: Map<String, Value> = fixed.iter().map(|&(k, v)| (k.to_string(), json!(v))).collect();
+        let mut given = fixed.clone();
         let before = if i == 0 { 0 } else { 1 + i };
         if i < last {
             return function(name, &[before], given);
@@ -216,18 +183,18 @@ fn lexical(file: &Path, at_least: usize) {
     let mut report = Report::default();
     let mut groups: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
     for row in &rows {
-        let Some(case) = case_of(row) else { continue };
+        let case = case_of(row);
         if row["prediction"].is_array() {
-            let found = corpus_score(case.functions[0].0, &options_of(case, row), row) * case.scale;
-            let expected = number(&row["expected"][case.expected[0]]);
+            let found = corpus_score(&case.functions[0].0, &options_of(case, row), row) * case.scale;
+            let expected = number(&row["expected"][&case.expected[0]]);
             report.check(close(found, expected), || format!("{}: {found}, expected {expected}", row["id"]));
         } else {
-            groups.entry(format!("{} {:?}", case.metric, options_of(case, row))).or_default().push(row);
+            groups.entry(format!("{} {:?}", row["metric"], options_of(case, row))).or_default().push(row);
         }
     }
     for group in groups.values() {
-        let case = case_of(group[0]).unwrap();
-        for measure in case.expected {
+        let case = case_of(group[0]);
+        for measure in &case.expected {
             let mut options = options_of(case, group[0]);
             if case.expected.len() > 1 {
                 options.insert("measure".into(), json!(measure));
@@ -250,7 +217,9 @@ fn lexical(file: &Path, at_least: usize) {
 
 #[test]
 fn own_lexical_vectors() {
-    for (file, at_least) in [("lexical.jsonl", 250), ("mt.jsonl", 250), ("rouge.jsonl", 650), ("edit.jsonl", 590)] {
+    for (file, at_least) in
+        [("lexical.jsonl", 250), ("mt.jsonl", 250), ("nltk.jsonl", 200), ("rouge.jsonl", 650), ("edit.jsonl", 590)]
+    {
         lexical(&own().join(file), at_least);
     }
 }

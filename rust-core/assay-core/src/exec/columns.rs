@@ -5,6 +5,7 @@ use arrow::array::{Array, ArrayRef, LargeStringArray, OffsetSizeTrait, StringArr
 use arrow::datatypes::DataType;
 
 /// A column of text.
+#[derive(Clone)]
 pub(super) enum Texts<'a> {
     Small(&'a StringArray),
     Large(&'a LargeStringArray),
@@ -37,7 +38,41 @@ impl<'a> Texts<'a> {
     }
 }
 
+/// Predictions and their references.
+#[derive(Clone)]
+pub(super) struct Pairs<'a> {
+    predictions: Texts<'a>,
+    references: References<'a>,
+    found: Vec<&'a str>,
+}
+
+impl<'a> Pairs<'a> {
+    pub(super) fn new(predictions: Texts<'a>, references: References<'a>) -> Self {
+        Pairs { predictions, references, found: Vec::new() }
+    }
+
+    /// The prediction in `row` and the references that are not NULL, of which there may be none; `None` where the prediction or
+    /// the reference is NULL.
+    #[inline]
+    pub(super) fn get(&mut self, row: usize) -> Option<(&'a str, &[&'a str])> {
+        let prediction = self.predictions.get(row)?;
+        match &self.references {
+            References::One(texts) => {
+                self.found.clear();
+                self.found.push(texts.get(row)?);
+            }
+            References::Many(lists) => {
+                if !lists.get(row, &mut self.found) {
+                    return None;
+                }
+            }
+        }
+        Some((prediction, &self.found))
+    }
+}
+
 /// A column of references: one text, or a list of texts, in each row.
+#[derive(Clone)]
 pub(super) enum References<'a> {
     One(Texts<'a>),
     Many(Lists<'a>),
@@ -56,6 +91,7 @@ impl<'a> References<'a> {
 }
 
 /// A column of lists of texts.
+#[derive(Clone)]
 pub(super) struct Lists<'a> {
     array: &'a ArrayRef,
     /// Where the list of each row begins; one more than there are rows.

@@ -6,10 +6,11 @@ use arrow::array::{ArrayRef, BinaryBuilder};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::columns::{References, Texts};
+use crate::exec::columns::Pairs;
+use crate::exec::ready::Ready;
 use crate::metrics::Stop;
-use crate::metrics::corpus::{CORPUS, CorpusInfo};
-use crate::options::{FunctionInfo, OptionInfo, Options, resolve};
+use crate::metrics::corpus::{CORPUS, CorpusInfo, CorpusMetric};
+use crate::options::{FunctionInfo, OptionInfo, resolve};
 use crate::stats::Outcome;
 use crate::stats::additive::{self, Additive};
 
@@ -30,50 +31,35 @@ const VERSION: u8 = 1;
 
 /// A metric of a corpus with all options of its aggregate.
 #[derive(Debug)]
-pub(super) struct Counting {
-    info: &'static CorpusInfo,
-    options: Options,
-}
+pub(super) struct Counting(Ready<Box<dyn CorpusMetric>>);
 
 impl Counting {
     /// Errors: [`ErrorKind::UnknownFunction`] and those of the options.
-    pub(super) fn new(name: &str, options: &Map<String, Value>) -> Result<Counting> {
+    pub(super) fn new(name: &str, options: &Map<String, Value>, stop: &Stop) -> Result<Counting> {
         let (info, function) = find(name)?;
-        let options = resolve(function, options)?;
-        (info.create)(&options, &Stop::default())?;
-        Ok(Counting { info, options })
+        let (options, stop) = (resolve(function, options)?, stop.clone());
+        Ready::new(move || (info.create)(&options, &stop)).map(Counting)
     }
 
     /// The counts of each row as whole numbers of seven bits a byte, the least first; NULL where the prediction or the reference
     /// is NULL or no reference is left.
-    pub(super) fn eval(
-        &self,
-        predictions: &Texts<'_>,
-        references: &References<'_>,
-        rows: usize,
-        stop: &Stop,
-    ) -> Result<ArrayRef> {
-        let mut metric = (self.info.create)(&self.options, stop)?;
-        let mut results = BinaryBuilder::with_capacity(rows, rows * 2 * metric.width());
-        let (mut found, mut counts, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
-        for row in 0..rows {
-            counts.clear();
-            let prediction = predictions.get(row).filter(|_| !stop.is_set());
-            let is_there = prediction.is_some_and(|prediction| match references {
-                References::One(texts) => {
-                    texts.get(row).is_some_and(|reference| metric.counts(prediction, &[reference], &mut counts))
+    pub(super) fn eval(&self, mut pairs: Pairs<'_>, rows: usize, stop: &Stop) -> Result<ArrayRef> {
+        self.0.with(|metric| {
+            let mut results = BinaryBuilder::with_capacity(rows, rows * 2 * metric.width());
+            let (mut counts, mut bytes) = (Vec::new(), Vec::new());
+            for row in 0..rows {
+                counts.clear();
+                let pair = pairs.get(row).filter(|_| !stop.is_set());
+                if pair.is_some_and(|(prediction, references)| metric.counts(prediction, references, &mut counts)) {
+                    bytes.clear();
+                    counts.iter().for_each(|&count| write(count as u64, &mut bytes));
+                    results.append_value(&bytes);
+                } else {
+                    results.append_null();
                 }
-                References::Many(lists) => lists.get(row, &mut found) && metric.counts(prediction, &found, &mut counts),
-            });
-            if is_there {
-                bytes.clear();
-                counts.iter().for_each(|&count| write(count as u64, &mut bytes));
-                results.append_value(&bytes);
-            } else {
-                results.append_null();
             }
-        }
-        Ok(Arc::new(results.finish()))
+            Arc::new(results.finish()) as ArrayRef
+        })
     }
 }
 
@@ -101,7 +87,7 @@ pub fn is_corpus(name: &str) -> bool {
 
 /// Checks the options of an aggregate, for planning.
 pub fn check(name: &str, options: &Map<String, Value>) -> Result<()> {
-    Counting::new(name, options).map(|_| ())
+    Counting::new(name, options, &Stop::default()).map(|_| ())
 }
 
 fn find(name: &str) -> Result<(&'static CorpusInfo, &'static FunctionInfo)> {

@@ -5,24 +5,24 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::cast::AsArray;
-use arrow::array::{Array, ArrayRef, Int64Array, StringArray, StringBuilder, StructArray};
+use arrow::array::{Array, ArrayRef, Int64Array, NullArray, StringArray, StringBuilder, StructArray};
 use arrow::datatypes::{DataType, Field, Fields, Schema};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind, Result, hint};
-use crate::exec::columns::{References, Texts};
+use crate::exec::columns::{Pairs, References, Texts};
 use crate::exec::completion_schema::fields;
 use crate::exec::corpus::{COUNTS, Counting};
 use crate::exec::ipc::{check_columns, read_batch, write_batch};
-use crate::exec::metric::scores;
+use crate::exec::metric::Together;
 use crate::exec::requests::RequestPlan;
 use crate::exec::scores::{SCORES, Scores};
 use crate::exec::text::{self, TextFunction};
 use crate::exec::values::StructRows;
 use crate::inference::{Estimator, Tokens};
-use crate::metrics::{self, MetricInfo, Stop};
-use crate::options::{FunctionInfo, Options, check_per_row, resolve};
+use crate::metrics::{self, Stop};
+use crate::options::{FunctionInfo, check_per_row, resolve};
 use crate::provider::{FUNCTION as COMPLETE, Prepared, check_model};
 use crate::spec::{CallKind, EvalSpec, FunctionSpec, ModelConf, PromptSpec};
 use crate::template::Template;
@@ -68,7 +68,7 @@ pub fn check_function(
     constant: Option<&str>,
     fields: &[&str],
 ) -> Result<()> {
-    match Kernel::new(name, options, per_row.iter().copied(), constant)? {
+    match Kernel::new(name, options, per_row.iter().copied(), constant, &Stop::default())? {
         Kernel::Prompt(template) => template.check_variables(fields),
         _ => Ok(()),
     }
@@ -89,6 +89,7 @@ pub fn check_request(
 #[derive(Debug)]
 pub struct EvalSession {
     columns: usize,
+    names: Vec<&'static str>,
     steps: Vec<Step>,
     stop: Stop,
 }
@@ -98,8 +99,13 @@ impl EvalSession {
     ///
     /// Errors: those of [`check_function`], and [`ErrorKind::InvalidSpec`] for argument positions that do not exist.
     pub fn open(spec: &EvalSpec) -> Result<EvalSession> {
-        let steps = spec.functions.iter().enumerate().map(|(i, f)| Step::new(f, spec.columns + i));
-        Ok(EvalSession { columns: spec.columns, steps: steps.collect::<Result<_>>()?, stop: Stop::default() })
+        let (mut names, mut steps, stop) = (Vec::new(), Vec::new(), Stop::default());
+        for function in &spec.functions {
+            let step = Step::new(function, spec.columns + names.len(), &stop)?;
+            names.push(step.name());
+            add(&mut steps, step, &stop)?;
+        }
+        Ok(EvalSession { columns: spec.columns, names, steps, stop })
     }
 
     /// Has [`EvalSession::eval`], which may run in other threads, end within a second with [`ErrorKind::Cancelled`].
@@ -122,15 +128,18 @@ impl EvalSession {
     pub fn eval_batch(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         check_columns(batch, self.columns)?;
         let mut columns = batch.columns().to_vec();
+        columns.resize(self.columns + self.names.len(), Arc::new(NullArray::new(batch.num_rows())));
         for step in &self.steps {
-            columns.push(step.eval(&columns, batch.num_rows(), &self.stop)?);
+            for (place, column) in step.results.iter().zip(step.eval(&columns, batch.num_rows(), &self.stop)?) {
+                columns[*place] = column;
+            }
             if self.stop.is_set() {
-                return Err(Error::new(ErrorKind::Cancelled, format!("{} was cancelled", step.name)));
+                return Err(Error::new(ErrorKind::Cancelled, format!("{} was cancelled", step.name())));
             }
         }
         let results = columns.split_off(self.columns);
-        let fields: Vec<Field> = (self.steps.iter().zip(&results))
-            .map(|(step, array)| Field::new(step.name, array.data_type().clone(), true))
+        let fields: Vec<Field> = (self.names.iter().zip(&results))
+            .map(|(name, array)| Field::new(*name, array.data_type().clone(), true))
             .collect();
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), results, &rows)
@@ -138,17 +147,32 @@ impl EvalSession {
     }
 }
 
-/// One function of a session.
+/// One function of a session, or several metrics of the same columns.
 #[derive(Debug)]
 struct Step {
-    name: &'static str,
     args: Vec<usize>,
     kernel: Kernel,
+    /// Where its results go: behind the columns of the batch, each function's at its place in the spec.
+    results: Vec<usize>,
+}
+
+/// Adds a step, or has an earlier one do what it would: the columns that both read are there by then.
+fn add(steps: &mut Vec<Step>, step: Step, stop: &Stop) -> Result<()> {
+    for earlier in steps.iter_mut().filter(|earlier| earlier.args == step.args) {
+        if let (Kernel::Metrics(here), Kernel::Metrics(there)) = (&mut earlier.kernel, &step.kernel)
+            && here.join(there, stop)?
+        {
+            earlier.results.extend(step.results);
+            return Ok(());
+        }
+    }
+    steps.push(step);
+    Ok(())
 }
 
 impl Step {
-    fn new(spec: &FunctionSpec, columns_before: usize) -> Result<Step> {
-        let kernel = Kernel::of_spec(spec)?;
+    fn new(spec: &FunctionSpec, columns_before: usize, stop: &Stop) -> Result<Step> {
+        let kernel = Kernel::of_spec(spec, stop)?;
         let name = kernel.name();
         if spec.args.len() != kernel.arity() {
             return Err(Error::new(
@@ -162,15 +186,20 @@ impl Step {
                 format!("{name} reads column {arg}, but only {columns_before} come before it"),
             ));
         }
-        Ok(Step { name, args: spec.args.clone(), kernel })
+        Ok(Step { args: spec.args.clone(), kernel, results: vec![columns_before] })
     }
 
-    fn eval(&self, columns: &[ArrayRef], rows: usize, stop: &Stop) -> Result<ArrayRef> {
-        match (&self.kernel, self.args.as_slice()) {
+    fn name(&self) -> &'static str {
+        self.kernel.name()
+    }
+
+    /// A column for each of `results`.
+    fn eval(&self, columns: &[ArrayRef], rows: usize, stop: &Stop) -> Result<Vec<ArrayRef>> {
+        let column = match (&self.kernel, self.args.as_slice()) {
             (Kernel::Prompt(template), &[rows_arg]) => match columns[rows_arg].data_type() {
-                DataType::Null => Ok(Arc::new(arrow::array::StringArray::new_null(rows))),
+                DataType::Null => Ok(Arc::new(StringArray::new_null(rows)) as ArrayRef),
                 DataType::Struct(_) => prompts(template, &columns[rows_arg])
-                    .map_err(|e| e.context(format!("{} (column {rows_arg})", self.name))),
+                    .map_err(|e| e.context(format!("{} (column {rows_arg})", self.name()))),
                 other => Err(self.unsupported(rows_arg, other, "a STRUCT")),
             },
             (kernel, &[prediction, reference]) => {
@@ -178,35 +207,34 @@ impl Step {
                     Texts::new(&columns[prediction]).map_err(|t| self.unsupported(prediction, &t, "a STRING"))?;
                 let references = References::new(&columns[reference])
                     .map_err(|t| self.unsupported(reference, &t, "a STRING or an ARRAY<STRING>"))?;
+                let pairs = Pairs::new(predictions, references);
                 match kernel {
-                    Kernel::Metric { info, options } => {
-                        let mut metric = (info.create)(options, stop)?;
-                        Ok(scores(metric.as_mut(), &predictions, &references, rows, stop))
-                    }
-                    Kernel::Scores(scores) => scores.eval(&predictions, &references, rows, stop),
-                    Kernel::Counts(counting) => counting.eval(&predictions, &references, rows, stop),
-                    _ => Err(Error::internal(format!("{} was opened with two arguments", self.name))),
+                    Kernel::Metrics(together) => return together.eval(pairs, rows, stop),
+                    Kernel::Scores(scores) => scores.eval(&pairs, rows, stop),
+                    Kernel::Counts(counting) => counting.eval(pairs, rows, stop),
+                    _ => Err(Error::internal(format!("{} was opened with two arguments", self.name()))),
                 }
             }
             (Kernel::Text(function), &[column]) => {
                 function.eval(&columns[column], rows, stop, &|found, wanted| self.unsupported(column, found, wanted))
             }
             (Kernel::Request { plan, about }, &[_]) => requests(plan, *about, columns, rows),
-            _ => Err(Error::internal(format!("{} was opened with {} arguments", self.name, self.args.len()))),
-        }
+            _ => Err(Error::internal(format!("{} was opened with {} arguments", self.name(), self.args.len()))),
+        };
+        Ok(vec![column?])
     }
 
     fn unsupported(&self, column: usize, found: &DataType, wanted: &str) -> Error {
         Error::new(
             ErrorKind::UnsupportedType,
-            format!("{}: column {column} has type {found}; it takes {wanted}", self.name),
+            format!("{}: column {column} has type {found}; it takes {wanted}", self.name()),
         )
     }
 }
 
 /// What a step does with its columns.
 enum Kernel {
-    Metric { info: &'static MetricInfo, options: Options },
+    Metrics(Together),
     Scores(Scores),
     Counts(Counting),
     Text(TextFunction),
@@ -241,10 +269,10 @@ impl fmt::Debug for Kernel {
 }
 
 impl Kernel {
-    fn of_spec(spec: &FunctionSpec) -> Result<Kernel> {
+    fn of_spec(spec: &FunctionSpec, stop: &Stop) -> Result<Kernel> {
         let Some(about) = About::ALL.into_iter().find(|about| about.function().name == spec.name) else {
             let per_row = spec.per_row.keys().map(String::as_str);
-            return Kernel::new(&spec.name, &spec.options, per_row, spec.constant.as_deref());
+            return Kernel::new(&spec.name, &spec.options, per_row, spec.constant.as_deref(), stop);
         };
         let (Some(model), &[prompt]) = (&spec.model, spec.args.as_slice()) else {
             let message = format!("{} needs a model and a prompt", spec.name);
@@ -260,6 +288,7 @@ impl Kernel {
         options: &Map<String, Value>,
         per_row: impl Iterator<Item = &'a str>,
         constant: Option<&str>,
+        stop: &Stop,
     ) -> Result<Kernel> {
         fn invalid<T>(message: String) -> Result<T> {
             Err(Error::new(ErrorKind::InvalidArgument, message))
@@ -277,17 +306,17 @@ impl Kernel {
         if name == SCORES.name {
             constants_only(&SCORES)?;
             let names = constant.map_or_else(|| invalid(format!("{name} needs a constant array of metrics")), Ok)?;
-            return Scores::new(names, options).map(Kernel::Scores);
+            return Scores::new(names, options, stop).map(Kernel::Scores);
         }
         if let (Some(metric), true) = (constant, name == COUNTS.name) {
-            return Counting::new(metric, options).map(Kernel::Counts);
+            return Counting::new(metric, options, stop).map(Kernel::Counts);
         }
         if constant.is_some() {
             return invalid(format!("{name} takes no constant"));
         }
         if let Some(info) = text::FUNCTIONS.iter().find(|info| info.name == name) {
             constants_only(info)?;
-            return TextFunction::new(info, resolve(info, options)?).map(Kernel::Text);
+            return TextFunction::new(info, resolve(info, options)?, stop).map(Kernel::Text);
         }
         let Some(info) = metrics::find(name) else {
             return Err(Error::new(
@@ -297,13 +326,12 @@ impl Kernel {
         };
         let options = resolve(&info.function, options)?;
         constants_only(&info.function)?;
-        (info.create)(&options, &Stop::default())?;
-        Ok(Kernel::Metric { info, options })
+        Together::new(vec![(info, options)], stop).map(Kernel::Metrics)
     }
 
     fn name(&self) -> &'static str {
         match self {
-            Kernel::Metric { info, .. } => info.function.name,
+            Kernel::Metrics(together) => together.name(),
             Kernel::Scores(_) => SCORES.name,
             Kernel::Counts(_) => COUNTS.name,
             Kernel::Text(function) => function.name(),
@@ -314,7 +342,7 @@ impl Kernel {
 
     fn arity(&self) -> usize {
         match self {
-            Kernel::Metric { .. } | Kernel::Scores(_) | Kernel::Counts(_) => 2,
+            Kernel::Metrics(_) | Kernel::Scores(_) | Kernel::Counts(_) => 2,
             Kernel::Prompt(_) | Kernel::Request { .. } | Kernel::Text(_) => 1,
         }
     }

@@ -8,6 +8,7 @@
 //! | `columns` | text columns and reference columns, whatever their Arrow layout |
 //! | `eval` | row functions over a batch |
 //! | `metric`, `scores` | metrics of pairs: one, or several in one pass |
+//! | `ready` | what is made once for a session and kept between batches |
 //! | `corpus` | metrics of a corpus: counts of rows, and their end |
 //! | `text` | row functions of one column |
 //! | `requests` | rows as requests to a model: prompts and per-row options |
@@ -32,6 +33,7 @@ mod chats;
 mod columns;
 mod known;
 mod metric;
+mod ready;
 mod scores;
 mod text;
 

@@ -7,10 +7,11 @@ use arrow::datatypes::{DataType, Field, Fields};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind, Result, hint};
-use crate::exec::columns::{References, Texts};
-use crate::exec::metric::scores;
+use crate::exec::columns::Pairs;
+use crate::exec::metric::Together;
+use crate::metrics::together::Chosen;
 use crate::metrics::{METRICS, MetricInfo, Stop};
-use crate::options::{FunctionInfo, Options, resolve};
+use crate::options::{FunctionInfo, resolve};
 
 /// `llm_scores(prediction, reference, metrics [, options])`.
 pub(super) const SCORES: FunctionInfo = FunctionInfo { name: "llm_scores", options: &[] };
@@ -20,7 +21,8 @@ const PREFIX: &str = "llm_";
 /// The metrics asked for, with their options.
 #[derive(Debug)]
 pub(super) struct Scores {
-    metrics: Vec<(&'static MetricInfo, Options)>,
+    /// Metrics with the places of their fields.
+    parts: Vec<(Together, Vec<usize>)>,
     fields: Fields,
 }
 
@@ -29,7 +31,7 @@ impl Scores {
     ///
     /// Errors: [`ErrorKind::InvalidArgument`] for no, unknown or repeated metrics, [`ErrorKind::UnknownOption`] for options of a
     /// metric that is not asked for, and those of the metrics' own options.
-    pub(super) fn new(names: &str, options: &Map<String, Value>) -> Result<Scores> {
+    pub(super) fn new(names: &str, options: &Map<String, Value>, stop: &Stop) -> Result<Scores> {
         let invalid = |message: String| Error::new(ErrorKind::InvalidArgument, message);
         let names: Vec<String> = serde_json::from_str(names)
             .map_err(|_| invalid(format!("{}: the metrics must be an array of names", SCORES.name)))?;
@@ -51,7 +53,7 @@ impl Scores {
                 ),
             ));
         }
-        let mut metrics: Vec<(&'static MetricInfo, Options)> = Vec::new();
+        let mut metrics: Vec<Chosen> = Vec::new();
         for name in &names {
             let Some(info) = METRICS.iter().find(|info| short(info) == name) else {
                 let known = known();
@@ -75,26 +77,30 @@ impl Scores {
                 Some(Value::String(text)) => serde_json::from_str(text).map_err(|_| not_given())?,
                 Some(_) => return Err(not_given()),
             };
-            let resolved = resolve(&info.function, &given)?;
-            (info.create)(&resolved, &Stop::default())?;
-            metrics.push((info, resolved));
+            metrics.push((info, resolve(&info.function, &given)?));
+        }
+        let mut parts: Vec<(Together, Vec<usize>)> = Vec::new();
+        'metrics: for (place, metric) in metrics.into_iter().enumerate() {
+            let alone = Together::new(vec![metric], stop)?;
+            for (together, places) in &mut parts {
+                if together.join(&alone, stop)? {
+                    places.push(place);
+                    continue 'metrics;
+                }
+            }
+            parts.push((alone, vec![place]));
         }
         let fields = names.iter().map(|name| Field::new(name, DataType::Float64, true)).collect();
-        Ok(Scores { metrics, fields })
+        Ok(Scores { parts, fields })
     }
 
-    pub(super) fn eval(
-        &self,
-        predictions: &Texts<'_>,
-        references: &References<'_>,
-        rows: usize,
-        stop: &Stop,
-    ) -> Result<ArrayRef> {
-        let columns = self.metrics.iter().map(|(info, options)| {
-            let mut metric = (info.create)(options, stop)?;
-            Ok(scores(metric.as_mut(), predictions, references, rows, stop))
-        });
-        let columns: Vec<ArrayRef> = columns.collect::<Result<_>>()?;
+    pub(super) fn eval(&self, pairs: &Pairs<'_>, rows: usize, stop: &Stop) -> Result<ArrayRef> {
+        let mut columns = Vec::with_capacity(self.fields.len());
+        for (together, places) in &self.parts {
+            columns.extend(places.iter().copied().zip(together.eval(pairs.clone(), rows, stop)?));
+        }
+        columns.sort_unstable_by_key(|(place, _)| *place);
+        let columns = columns.into_iter().map(|(_, column)| column).collect();
         StructArray::try_new(self.fields.clone(), columns, None)
             .map(|array| Arc::new(array) as ArrayRef)
             .map_err(|e| Error::internal(format!("scores do not form a struct: {e}")))

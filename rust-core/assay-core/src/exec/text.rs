@@ -18,7 +18,7 @@ use crate::options::{FunctionInfo, Options};
 /// One of them, with its options.
 #[derive(Debug)]
 pub(super) enum TextFunction {
-    Extract(Options),
+    Extract(Box<Extractor>),
     DistinctN(Options),
     Perplexity,
 }
@@ -31,10 +31,9 @@ pub(super) type NotTaken<'a> = &'a dyn Fn(&DataType, &str) -> Error;
 
 impl TextFunction {
     /// The function of that name. Errors: those of options that only their use shows to be wrong.
-    pub(super) fn new(info: &FunctionInfo, options: Options) -> Result<TextFunction> {
+    pub(super) fn new(info: &FunctionInfo, options: Options, stop: &Stop) -> Result<TextFunction> {
         Ok(if info.name == EXTRACT.name {
-            Extractor::new(&options, &Stop::default())?;
-            TextFunction::Extract(options)
+            TextFunction::Extract(Box::new(Extractor::new(&options, stop)?))
         } else if info.name == DISTINCT_N.name {
             TextFunction::DistinctN(options)
         } else {
@@ -59,8 +58,8 @@ impl TextFunction {
     ) -> Result<ArrayRef> {
         let texts = || Texts::new(column).map_err(|found| not_taken(&found, "a STRING"));
         Ok(match self {
-            TextFunction::Extract(options) => {
-                let (extractor, texts) = (Extractor::new(options, stop)?, texts()?);
+            TextFunction::Extract(extractor) => {
+                let texts = texts()?;
                 let mut results = StringBuilder::with_capacity(rows, rows * 8);
                 for row in 0..rows {
                     let text = texts.get(row).filter(|_| !stop.is_set());

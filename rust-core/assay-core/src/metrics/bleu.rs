@@ -1,8 +1,10 @@
 //! BLEU, of a sentence and of a corpus.
 
 mod classes;
+mod nltk;
 mod tokenize;
 
+pub(super) use self::nltk::INFO as NLTK;
 use self::tokenize::{Kind, Tokenizer};
 use super::corpus::{CorpusInfo, CorpusMetric};
 use super::mt::{FIRST, Interner, Ngrams, Sequences, SharedNgrams};
@@ -125,20 +127,28 @@ impl Bleu {
             return Err(Error::new(ErrorKind::InvalidOption, message));
         }
         let order = options.int("max_ngram_order").and_then(|order| usize::try_from(order).ok()).unwrap_or(4);
+        let kind = Kind::of(options.text("tokenize").unwrap_or_default());
+        let tokenizer = Tokenizer::new(kind, options.flag("lowercase"));
         Ok(Bleu {
             smoothing,
             effective_order: options.flag("effective_order"),
-            tokenizer: Tokenizer::new(
-                Kind::of(options.text("tokenize").unwrap_or_default()),
-                options.flag("lowercase"),
-            ),
+            ..Bleu::counting(tokenizer, order, stop)
+        })
+    }
+
+    /// One that counts n-grams of up to `order` tokens.
+    fn counting(tokenizer: Tokenizer, order: usize, stop: &Stop) -> Bleu {
+        Bleu {
+            smoothing: Smoothing::None,
+            effective_order: false,
+            tokenizer,
             interner: Interner::default(),
             sequences: Sequences::default(),
             ngrams: Ngrams::new(stop.clone()),
             shared: SharedNgrams::new(stop.clone()),
             matches: vec![0; order],
             row: Vec::new(),
-        })
+        }
     }
 
     /// Appends the counts of a row to `into`.

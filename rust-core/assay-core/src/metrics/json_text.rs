@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::numeric_match::Tolerance;
+use crate::json_path::JsonPath;
 
 /// The first JSON value in a text: the whole of it, else what stands in the first code fence that holds one, else the
 /// first object or list that stands in it.
@@ -147,54 +148,36 @@ fn numbers_are_close(a: &serde_json::Number, b: &serde_json::Number, tolerance: 
     }
 }
 
-/// A way into a value, as a JSON pointer (RFC 6901).
+/// A way into a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Path(String);
+pub(super) enum Path {
+    /// A JSON pointer (RFC 6901).
+    Pointer(String),
+    /// A path from `$` on.
+    Steps(JsonPath),
+}
 
 impl Path {
-    /// From a JSON pointer such as `/a/0/b`, or a path such as `$.a[0].b` or `$['a'][0]["b"]`. The error says what
+    /// From a JSON pointer such as `/a/0/b`, or a path such as `$.a[0].b` or `$['a'][-1]["b"]`. The error says what
     /// is wrong.
     pub(super) fn parse(text: &str) -> Result<Path, String> {
-        match text.strip_prefix('$') {
-            Some(steps) => Path::of_steps(steps),
-            None if text.is_empty() || text.starts_with('/') => Ok(Path(text.to_string())),
-            None => Err(format!("the path '{text}' begins neither with $ nor with /")),
+        if text.starts_with('$') {
+            let steps = JsonPath::parse(text).map_err(|what| format!("the path '{text}': {what}"))?;
+            Ok(Path::Steps(steps))
+        } else if text.is_empty() || text.starts_with('/') {
+            Ok(Path::Pointer(text.to_string()))
+        } else {
+            Err(format!("the path '{text}' begins neither with $ nor with /"))
         }
-    }
-
-    fn of_steps(steps: &str) -> Result<Path, String> {
-        let mut pointer = String::new();
-        let mut rest = steps;
-        while !rest.is_empty() {
-            let (name, after) = step(rest).ok_or_else(|| {
-                format!("the path '${steps}' has a step that is none of .name, ['name'] and [number]: '{rest}'")
-            })?;
-            pointer.push('/');
-            pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
-            rest = after;
-        }
-        Ok(Path(pointer))
     }
 
     /// The value there.
     pub(super) fn find<'a>(&self, value: &'a Value) -> Option<&'a Value> {
-        value.pointer(&self.0)
-    }
-}
-
-/// The first step of a path and what follows it.
-fn step(text: &str) -> Option<(&str, &str)> {
-    if let Some(rest) = text.strip_prefix('.') {
-        let end = rest.find(['.', '[']).unwrap_or(rest.len());
-        return rest.split_at_checked(end).filter(|(name, _)| !name.is_empty());
-    }
-    let rest = text.strip_prefix('[')?;
-    for (open, close) in [("'", "']"), ("\"", "\"]")] {
-        if let Some(name) = rest.strip_prefix(open) {
-            return name.split_once(close);
+        match self {
+            Path::Pointer(pointer) => value.pointer(pointer),
+            Path::Steps(steps) => steps.find(value),
         }
     }
-    rest.split_once(']').filter(|(place, _)| !place.is_empty() && place.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -271,12 +254,13 @@ mod tests {
             ("/a/1/x~1y~0z", Some(json!(2))),
             ("$['a'][1][\"x/y~z\"]", Some(json!(2))),
             ("/", Some(json!(3))),
+            ("$.a[-1]['x/y~z']", Some(json!(2))),
             ("$.a[7]", None),
             ("$.b.c", None),
         ] {
             assert_eq!(Path::parse(path).unwrap().find(&value), found.as_ref(), "{path}");
         }
-        for bad in ["a.b", "$a", "$.", "$[-1]", "$[*]", "$['a", "$..a"] {
+        for bad in ["a.b", "$a", "$.", "$[*]", "$['a", "$..a"] {
             assert!(Path::parse(bad).is_err(), "{bad}");
         }
     }

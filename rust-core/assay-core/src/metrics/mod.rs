@@ -30,6 +30,7 @@ mod regex_match;
 mod rouge;
 mod squad;
 mod ter;
+pub mod together;
 mod token_f1;
 
 use std::fmt;
@@ -111,6 +112,7 @@ pub const METRICS: &[MetricInfo] = &[
     numeric_match::INFO,
     json_match::INFO,
     bleu::INFO,
+    bleu::NLTK,
     chrf::INFO,
     ter::INFO,
     rouge::ROUGE_1,

@@ -8,6 +8,7 @@
 mod bits;
 mod grams;
 mod lcs;
+mod together;
 mod tokens;
 mod unicode;
 mod unicode_ranges;
@@ -18,6 +19,7 @@ use super::{Metric, MetricInfo, MetricKind, Stop};
 use crate::error::Result;
 use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
 
+pub(super) use together::{Rouges, rule_of};
 pub(crate) use tokens::TokenRule;
 use tokens::{Tokenizer, Tokens};
 
@@ -69,14 +71,8 @@ pub(super) const ROUGE_UNICODE: MetricInfo = MetricInfo {
     kind: MetricKind::Bounded,
     range: (0.0, 1.0),
     create: |options, stop| {
-        let variant = match options.text("rouge_type") {
-            Some("rouge1") => RougeVariant::N(1),
-            Some("rouge2") => RougeVariant::N(2),
-            Some("rouge3") => RougeVariant::N(3),
-            Some("rougeLsum") => RougeVariant::Lsum,
-            _ => RougeVariant::L,
-        };
-        Ok(Box::new(Rouge { variant, measure: Measure::of(options), pair: RougePair::new(TokenRule::Unicode, stop) }))
+        let (variant, measure) = (RougeVariant::of_type(options), Measure::of(options));
+        Ok(Box::new(Rouge { variant, measure, pair: RougePair::new(TokenRule::Unicode, stop) }))
     },
 };
 
@@ -104,8 +100,12 @@ const fn info(name: &'static str, create: fn(&Options, &Stop) -> Result<Box<dyn 
 }
 
 fn create(variant: RougeVariant, options: &Options, stop: &Stop) -> Result<Box<dyn Metric>> {
-    let rule = if options.flag("use_stemmer") { TokenRule::Stemmed } else { TokenRule::Ascii };
-    Ok(Box::new(Rouge { variant, measure: Measure::of(options), pair: RougePair::new(rule, stop) }))
+    let pair = RougePair::new(latin_rule(options), stop);
+    Ok(Box::new(Rouge { variant, measure: Measure::of(options), pair }))
+}
+
+fn latin_rule(options: &Options) -> TokenRule {
+    if options.flag("use_stemmer") { TokenRule::Stemmed } else { TokenRule::Ascii }
 }
 
 /// What two texts share.
@@ -117,6 +117,19 @@ pub(crate) enum RougeVariant {
     L,
     /// The union of those of sentences.
     Lsum,
+}
+
+impl RougeVariant {
+    /// The one that the option `rouge_type` names.
+    fn of_type(options: &Options) -> Self {
+        match options.text("rouge_type") {
+            Some("rouge1") => RougeVariant::N(1),
+            Some("rouge2") => RougeVariant::N(2),
+            Some("rouge3") => RougeVariant::N(3),
+            Some("rougeLsum") => RougeVariant::Lsum,
+            _ => RougeVariant::L,
+        }
+    }
 }
 
 /// The numbers of one comparison, from 0 to 1.
@@ -148,6 +161,8 @@ pub(crate) struct RougePair {
     reference: Tokens,
     grams: grams::Grams,
     lcs: lcs::Lcs,
+    /// The length of the longest common subsequence, once it was asked for.
+    common: Option<usize>,
     union: union::Union,
 }
 
@@ -162,6 +177,7 @@ impl RougePair {
             reference: Tokens::default(),
             grams: grams::Grams::default(),
             lcs: lcs::Lcs::default(),
+            common: None,
             union: union::Union::default(),
         }
     }
@@ -169,6 +185,7 @@ impl RougePair {
     /// Takes another prediction. The reference has to be set again after it.
     pub(crate) fn set_prediction(&mut self, text: &str) {
         self.interner.clear();
+        self.common = None;
         self.tokenizer.tokenize(text, &mut self.interner, &mut self.prediction);
         self.tokenizer.tokenize("", &mut self.interner, &mut self.reference);
     }
@@ -178,6 +195,7 @@ impl RougePair {
         if self.stop.is_set() {
             return;
         }
+        self.common = None;
         self.tokenizer.tokenize(text, &mut self.interner, &mut self.reference);
     }
 
@@ -195,19 +213,26 @@ impl RougePair {
                 let grams = |tokens: usize| (tokens + 1).saturating_sub(n);
                 RougeScore::new(shared, grams(n_prediction), grams(n_reference))
             }
-            RougeVariant::L => {
-                let shared = self.lcs.length(&prediction.ids, &reference.ids, n_ids, &self.stop);
-                RougeScore::new(shared, n_prediction, n_reference)
-            }
+            RougeVariant::L => RougeScore::new(self.common_length(), n_prediction, n_reference),
             RougeVariant::Lsum => {
                 let one_line = prediction.sentences().nth(1).is_none() && reference.sentences().nth(1).is_none();
                 let shared = if one_line {
                     // Every token of the one common subsequence is in both texts, so all are hits.
-                    self.lcs.length(&prediction.ids, &reference.ids, n_ids, &self.stop)
+                    self.common_length()
                 } else {
                     self.union.hits(prediction, reference, n_ids, &self.stop)
                 };
                 RougeScore::new(shared, n_prediction, n_reference)
+            }
+        }
+    }
+
+    fn common_length(&mut self) -> usize {
+        match self.common {
+            Some(length) => length,
+            None => {
+                let (prediction, reference) = (&self.prediction.ids, &self.reference.ids);
+                *self.common.insert(self.lcs.length(prediction, reference, self.interner.len(), &self.stop))
             }
         }
     }
@@ -238,6 +263,14 @@ impl Measure {
             _ => Measure::F,
         }
     }
+
+    fn take(self, score: RougeScore) -> f64 {
+        match self {
+            Measure::F => score.fmeasure,
+            Measure::Precision => score.precision,
+            Measure::Recall => score.recall,
+        }
+    }
 }
 
 struct Rouge {
@@ -252,12 +285,7 @@ impl Metric for Rouge {
     }
 
     fn score_best(&mut self, prediction: &str, references: &[&str]) -> Option<f64> {
-        let score = self.pair.best(prediction, references, self.variant)?;
-        Some(match self.measure {
-            Measure::F => score.fmeasure,
-            Measure::Precision => score.precision,
-            Measure::Recall => score.recall,
-        })
+        self.pair.best(prediction, references, self.variant).map(|score| self.measure.take(score))
     }
 }
 

@@ -23,28 +23,65 @@ pub(super) const INFO: MetricInfo = MetricInfo {
     kind: MetricKind::Bounded,
     range: (0.0, 1.0),
     create: |options: &Options, _| {
-        Ok(Box::new(TokenF1 {
-            both_empty: if options.text("variant") == Some("v2.0") { 1.0 } else { 0.0 },
-            prediction: Normalizer::default(),
-            reference: Normalizer::default(),
-            bag: Bag::default(),
-        }))
+        Ok(Box::new(TokenF1 { both_empty: both_empty(options), pair: SquadPair::default() }))
     },
 };
 
+/// The score of two texts without tokens.
+pub(super) fn both_empty(options: &Options) -> f64 {
+    if options.text("variant") == Some("v2.0") { 1.0 } else { 0.0 }
+}
+
 struct TokenF1 {
     both_empty: f64,
+    pair: SquadPair,
+}
+
+impl Metric for TokenF1 {
+    fn score(&mut self, prediction: &str, reference: &str) -> f64 {
+        self.pair.set_prediction(prediction);
+        self.pair.set_reference(reference);
+        self.pair.f1(self.both_empty)
+    }
+
+    fn score_best(&mut self, prediction: &str, references: &[&str]) -> Option<f64> {
+        self.pair.set_prediction(prediction);
+        let scores = references.iter().map(|reference| {
+            self.pair.set_reference(reference);
+            self.pair.f1(self.both_empty)
+        });
+        scores.reduce(f64::max)
+    }
+}
+
+/// A prediction and a reference, normalized as SQuAD does. Keeps its memory between texts.
+#[derive(Default)]
+pub(super) struct SquadPair {
     prediction: Normalizer,
     reference: Normalizer,
     bag: Bag,
 }
 
-impl TokenF1 {
-    fn score_next(&mut self, reference: &str) -> f64 {
-        self.reference.tokenize(reference);
+impl SquadPair {
+    pub(super) fn set_prediction(&mut self, text: &str) {
+        self.prediction.tokenize(text);
+        self.bag.fill(&self.prediction);
+    }
+
+    pub(super) fn set_reference(&mut self, text: &str) {
+        self.reference.tokenize(text);
+    }
+
+    /// Whether both have the same tokens in the same order.
+    pub(super) fn are_equal(&self) -> bool {
+        self.prediction.same_tokens(&self.reference)
+    }
+
+    /// Token F1.
+    pub(super) fn f1(&mut self, both_empty: f64) -> f64 {
         let (n_prediction, n_reference) = (self.prediction.tokens().len(), self.reference.tokens().len());
         if n_prediction == 0 && n_reference == 0 {
-            return self.both_empty;
+            return both_empty;
         }
         match self.bag.overlap(&self.prediction, &self.reference) {
             0 => 0.0,
@@ -54,20 +91,6 @@ impl TokenF1 {
                 2.0 * precision * recall / (precision + recall)
             }
         }
-    }
-}
-
-impl Metric for TokenF1 {
-    fn score(&mut self, prediction: &str, reference: &str) -> f64 {
-        self.prediction.tokenize(prediction);
-        self.bag.fill(&self.prediction);
-        self.score_next(reference)
-    }
-
-    fn score_best(&mut self, prediction: &str, references: &[&str]) -> Option<f64> {
-        self.prediction.tokenize(prediction);
-        self.bag.fill(&self.prediction);
-        references.iter().map(|reference| self.score_next(reference)).reduce(f64::max)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Any other service that answers a POST of JSON with JSON: a gateway, an agent, a RAG service.
 //!
-//! The body is a Jinja template that renders to JSON; the answer is found by a [path](super::json_path).
+//! The body is a Jinja template that renders to JSON; the answer is found by a [path](crate::json_path).
 
 use std::time::SystemTime;
 
@@ -11,12 +11,12 @@ use serde_json::{Map, Value, json};
 
 use super::classify::{ErrorBody, Failure};
 use super::format::{Format, Frame, Parsed, StreamParser, invalid};
-use super::json_path::JsonPath;
 use super::model::Model;
 use super::secret::Secret;
 use super::wire::{self, Image, Said, wrong_option};
 use crate::completion::{Status, Usage};
 use crate::error::{Error, ErrorKind, Result, hint};
+use crate::json_path::JsonPath;
 use crate::message::{Message, Part, Role};
 use crate::options::Options;
 

@@ -15,7 +15,6 @@ pub mod format;
 mod gemini;
 mod generic;
 mod http;
-mod json_path;
 mod limits;
 pub mod mock;
 mod model;

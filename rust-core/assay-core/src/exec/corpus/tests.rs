@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::exec::columns::{References, Texts};
 
 fn options(value: Value) -> Map<String, Value> {
     serde_json::from_value(value).unwrap()
@@ -12,10 +13,10 @@ fn options(value: Value) -> Map<String, Value> {
 fn state(name: &str, rows: &[(Option<&str>, Option<&str>)]) -> Vec<u8> {
     let predictions: ArrayRef = Arc::new(rows.iter().map(|row| row.0).collect::<StringArray>());
     let references: ArrayRef = Arc::new(rows.iter().map(|row| row.1).collect::<StringArray>());
-    let counting = Counting::new(name, &Map::new()).unwrap();
-    let counts = counting
-        .eval(&Texts::new(&predictions).unwrap(), &References::new(&references).unwrap(), rows.len(), &Stop::default())
-        .unwrap();
+    let stop = Stop::default();
+    let counting = Counting::new(name, &Map::new(), &stop).unwrap();
+    let pairs = Pairs::new(Texts::new(&predictions).unwrap(), References::new(&references).unwrap());
+    let counts = counting.eval(pairs, rows.len(), &stop).unwrap();
     let counts = counts.as_binary::<i32>();
     let mut state = vec![VERSION];
     state.extend((counts.null_count() as u64).to_le_bytes());

@@ -47,6 +47,56 @@ fn several_functions_over_one_batch() {
 }
 
 #[test]
+fn metrics_that_share_tokens_are_one_step_and_keep_their_places() {
+    let with = |name: &str, args: &[usize], options: Value| FunctionSpec {
+        options: options.as_object().cloned().unwrap(),
+        ..function(name, args)
+    };
+    let names = [
+        with("llm_rouge_1", &[0, 1], json!({"measure": "recall"})),
+        with("llm_extract", &[0], json!({"method": "last_number"})),
+        with("llm_rouge_l", &[0, 1], json!({})),
+        with("llm_rouge_1", &[3, 1], json!({})),
+        with("llm_token_f1", &[0, 1], json!({})),
+        with("llm_rouge_2", &[0, 1], json!({"use_stemmer": true})),
+        with("llm_exact_match", &[0, 1], json!({"normalize": "squad"})),
+        with("llm_rouge_lsum", &[0, 1], json!({})),
+    ];
+    let session = open(2, names.to_vec()).unwrap();
+    assert_eq!(session.steps.len(), 5);
+    let input = batch(vec![
+        texts(&[Some("the 7 cats"), Some("a\nb 12"), None, Some("")]),
+        texts(&[Some("7 cat"), Some("b\na 12 12"), Some("x"), Some("")]),
+    ]);
+    let output = session.eval_batch(&input).unwrap();
+    for (i, name) in names.iter().enumerate().filter(|(_, f)| f.args == [0, 1]) {
+        let alone = open(2, vec![name.clone()]).unwrap().eval_batch(&input).unwrap();
+        assert_eq!(output.column(i), alone.column(0), "{i}");
+        assert_eq!(output.schema().field(i).name(), &name.name);
+    }
+    assert_eq!(scores_of(&output, 3), [Some(2.0 / 3.0), Some(0.4), None, None]);
+}
+
+#[test]
+fn a_session_keeps_its_metrics_and_takes_batches_from_several_threads() {
+    let session = open(2, vec![function("llm_rouge_l", &[0, 1]), function("llm_bleu", &[0, 1])]).unwrap();
+    let input = batch(vec![texts(&[Some("a b c d e"); 50]), texts(&[Some("a b d c e"); 50])]);
+    let first = session.eval_batch(&input).unwrap();
+    std::thread::scope(|scope| {
+        let more: Vec<_> = (0..4).map(|_| scope.spawn(|| session.eval_batch(&input).unwrap())).collect();
+        more.into_iter().for_each(|thread| assert_eq!(thread.join().unwrap(), first));
+    });
+}
+
+#[test]
+fn a_cancelled_session_says_so() {
+    let session = open(2, vec![function("llm_ter", &[0, 1])]).unwrap();
+    session.cancel();
+    let input = batch(vec![texts(&[Some("a")]), texts(&[Some("b")])]);
+    assert_eq!(session.eval_batch(&input).unwrap_err().kind(), ErrorKind::Cancelled);
+}
+
+#[test]
 fn the_best_reference_counts_and_null_elements_do_not() {
     let mut lists = ListBuilder::new(StringBuilder::new());
     lists.append_value([Some("Rome"), None, Some("Paris")]);

@@ -65,6 +65,8 @@ object functions {
   /** Sentence BLEU as sacrebleu computes it, divided by 100. */
   def llm_bleu(prediction: Column, reference: Column, options: (String, Any)*): Column =
     call("llm_bleu", Seq(prediction, reference), options)
+  def llm_bleu_nltk(prediction: Column, reference: Column, options: (String, Any)*): Column =
+    call("llm_bleu_nltk", Seq(prediction, reference), options)
 
   /** chrF as sacrebleu computes it, divided by 100. */
   def llm_chrf(prediction: Column, reference: Column, options: (String, Any)*): Column =

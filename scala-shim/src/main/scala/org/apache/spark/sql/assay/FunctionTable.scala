@@ -49,20 +49,10 @@ private[assay] final case class FunctionEntry(
   )
 }
 
-/** The one table of functions: registration, documentation and the parity tests of Scala and Python read it. */
-private[assay] object FunctionTable {
-  val Prompt = "llm_prompt"
+private[assay] object FunctionEntry {
 
-  private val rowFunctions: Map[String, RowFunction] = Map(
-    Prompt -> RowFunction.prompt,
-    "llm_request" -> RowFunction.request,
-    "llm_request_key" -> RowFunction.request,
-    "llm_estimate" -> RowFunction.estimate
-  ) ++ MetricFunctions.rowFunctions
-
-  def rowFunction(name: String): RowFunction = rowFunctions(name)
-
-  private def row(
+  /** A row function of the engine. */
+  def row(
       name: String,
       arguments: String,
       result: String,
@@ -79,6 +69,22 @@ private[assay] object FunctionTable {
       classOf[NativeFunction].getName,
       NativeFunction(name, _)
     )
+}
+
+/** The one table of functions: registration, documentation and the parity tests of Scala and Python read it. */
+private[assay] object FunctionTable {
+  import FunctionEntry.row
+
+  val Prompt = "llm_prompt"
+
+  private val rowFunctions: Map[String, RowFunction] = Map(
+    Prompt -> RowFunction.prompt,
+    "llm_request" -> RowFunction.request,
+    "llm_request_key" -> RowFunction.request,
+    "llm_estimate" -> RowFunction.estimate
+  ) ++ MetricFunctions.rowFunctions
+
+  def rowFunction(name: String): RowFunction = rowFunctions(name)
 
   private def call(kind: CallKind, arguments: String, usage: String, example: (String, String)): FunctionEntry =
     FunctionEntry(

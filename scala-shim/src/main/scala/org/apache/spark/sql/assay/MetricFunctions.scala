@@ -4,6 +4,7 @@ import org.apache.spark.sql.types._
 
 /** The metrics of the function table. What options they have the engine says. */
 private[assay] object MetricFunctions {
+  import FunctionEntry.row
 
   private val referenceRule =
     "`reference` is a STRING or an ARRAY<STRING>; NULL elements are ignored, '' is an answer. NULL where the prediction or the " +
@@ -11,24 +12,6 @@ private[assay] object MetricFunctions {
 
   private def metric(name: String, usage: String, example: (String, String)): FunctionEntry =
     row(name, "prediction, reference [, options]", "DOUBLE", s"$usage $referenceRule", example)
-
-  private def row(
-      name: String,
-      arguments: String,
-      result: String,
-      usage: String,
-      example: (String, String)
-  ): FunctionEntry =
-    FunctionEntry(
-      name,
-      arguments,
-      result,
-      usage,
-      example,
-      "string_funcs",
-      classOf[NativeFunction].getName,
-      NativeFunction(name, _)
-    )
 
   private def corpus(name: String, usage: String, example: (String, String)): FunctionEntry =
     FunctionEntry(
@@ -49,6 +32,12 @@ private[assay] object MetricFunctions {
       "llm_bleu",
       "Sentence BLEU as sacrebleu computes it, divided by 100: from 0 to 1. Options are sacrebleu's, with effective_order on.",
       ("round(llm_bleu('the cat sat on the mat', 'the cat sat on a mat'), 4)", "0.5373")
+    ),
+    metric(
+      "llm_bleu_nltk",
+      "Sentence BLEU as nltk computes it over str.split(), with its smoothing and weights: from 0 to 1, above 1 possible for " +
+        "method5 and method7; NULL where nltk's method6 raises an error. Options are nltk's.",
+      ("round(llm_bleu_nltk('the cat sat on the mat', 'the cat sat on a mat', map('smoothing', 'method1')), 4)", "0.5373")
     ),
     metric(
       "llm_cer",

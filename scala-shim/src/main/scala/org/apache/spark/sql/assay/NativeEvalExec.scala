@@ -92,7 +92,7 @@ private final class NativeEvalIterator(
     context: TaskContext
 ) extends Iterator[InternalRow] {
   private val bridge = NativeLibrary.bridge
-  private val session = bridge.open(task.spec)
+  private val session = EvalSessions.open(task.spec, context)
   private val writer = new BatchWriter(task.inputs.map(_.dataType))
   private val inputs = new NativeInputs(task.inputs, task.childOutput, partition)
   private val reader = new ResultReader
@@ -144,7 +144,7 @@ private final class NativeEvalIterator(
   }
 
   private def close(): Unit = {
-    bridge.close(session)
+    EvalSessions.close(session)
     reader.close()
     writer.close()
   }

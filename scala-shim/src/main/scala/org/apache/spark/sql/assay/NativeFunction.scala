@@ -122,7 +122,7 @@ private final class RowEvaluator(call: NativeCall, arguments: Seq[Expression], d
     }
     val task = TaskContext.get()
     val (handle, writer) = open.getOrElse {
-      val opened = (bridge.open(spec), new BatchWriter(arguments.map(_.dataType)))
+      val opened = (EvalSessions.open(spec, task), new BatchWriter(arguments.map(_.dataType)))
       if (task != null) {
         open = Some(opened)
         task.addTaskCompletionListener[Unit](_ => close(opened))
@@ -142,7 +142,7 @@ private final class RowEvaluator(call: NativeCall, arguments: Seq[Expression], d
 
   private def close(opened: (Long, BatchWriter)): Unit = synchronized {
     open = None
-    bridge.close(opened._1)
+    EvalSessions.close(opened._1)
     opened._2.close()
   }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 ///
 /// Its text form is again a path and means the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct JsonPath(Vec<Step>);
+pub(crate) struct JsonPath(Vec<Step>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
@@ -23,7 +23,7 @@ enum Step {
 
 impl JsonPath {
     /// Parses `text`. Errors say where (in characters from 1) and what is wrong.
-    pub(super) fn parse(text: &str) -> Result<JsonPath, String> {
+    pub(crate) fn parse(text: &str) -> Result<JsonPath, String> {
         let mut rest = text.strip_prefix('$').ok_or("a path begins with $")?;
         let mut steps = Vec::new();
         while !rest.is_empty() {
@@ -36,7 +36,7 @@ impl JsonPath {
     }
 
     /// The value there; `None` where there is none.
-    pub(super) fn find<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+    pub(crate) fn find<'a>(&self, value: &'a Value) -> Option<&'a Value> {
         self.0.iter().try_fold(value, |value, step| match step {
             Step::Name(name) => value.as_object()?.get(name),
             Step::Place(place) => {
