@@ -169,8 +169,10 @@ def test_the_driver_is_killed_and_the_run_begun_again(proof: Proof, kill: int) -
 
 @pytest.mark.parametrize("kill", range(KILLS))
 def test_a_session_is_stopped_in_the_middle(proof: Proof, kill: int) -> None:
-    run = proof.runs.start(fault="stop", after=1 + 3 * random.Random(200 + kill).random())
-    run.program.wait(within=240)
+    run = proof.runs.start(fault="stop")
+    moment(proof, 200 + kill)
+    (run.trace / "stop").touch()
+    assert run.program.wait(within=240) != 0, "the query ends with the session"
     run.program.stop()
     proof.check("session stop and rerun", lost=proof.again(), hit=EXECUTORS)
 

@@ -6,7 +6,7 @@
 |---|---|
 | `results` | a file for what came of it |
 | `first` | the number of the first prompt |
-| `fault` | `retry`: a task fails once, when its calls are made; `speculate`: a task is slow the first time, and runs twice; `shuffle`: answers are aggregated slowly, so that their shuffle files can be lost; `stop`: the session ends in the middle |
+| `fault` | `retry`: a task fails once, when its calls are made; `speculate`: a task is slow the first time, and runs twice; `shuffle`: answers are aggregated slowly, so that their shuffle files can be lost; `stop`: the session ends when there is a file `stop` in `trace` |
 | `trace` | a folder where a task that runs puts a file, for whoever watches from outside |
 """
 
@@ -58,6 +58,12 @@ def mark(folder, name):
     open(os.path.join(folder, name), "w").close()
 
 
+def stop_on(spark, file):
+    while not os.path.exists(file):
+        time.sleep(0.01)
+    spark.stop()
+
+
 def outcome_of(spark, **given):
     """What comes of the query, in a session that is there."""
     task = {"fault": None, "trace": "/tmp", "first": 0, **given}
@@ -78,7 +84,7 @@ def outcome_of(spark, **given):
         spread = f"SELECT id, r FROM ({asked}) DISTRIBUTE BY id % 8"
         asked = f"SELECT pass_on(id) AS id, r FROM ({spread})"
     if task["fault"] == "stop":
-        threading.Timer(task["after"], spark.stop).start()
+        threading.Thread(target=stop_on, args=(spark, os.path.join(task["trace"], "stop")), daemon=True).start()
     print("the query begins", flush=True)
     begun = time.monotonic()
     outcome = spark.sql(f"SELECT {sums} FROM ({asked})").head().asDict()
