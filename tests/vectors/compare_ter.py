@@ -73,27 +73,27 @@ def moved(rng: random.Random, words: list[str], vocabulary: list[str]) -> list[s
 def few(rng):
     """Two or three different words, which match everywhere."""
     vocabulary = [f"w{i}" for i in range(rng.randrange(2, 5))]
-    return [[rng.choice(vocabulary) for _ in range(rng.randrange(1, 30))] for _ in range(2)]
+    return [[rng.choice(vocabulary) for _ in range(rng.randrange(1, 18))] for _ in range(2)]
 
 
 def blocks(rng):
     """Many words, of which blocks are moved."""
     vocabulary = [f"w{i}" for i in range(rng.randrange(5, 200))]
-    words = [rng.choice(vocabulary) for _ in range(rng.randrange(3, 45))]
+    words = [rng.choice(vocabulary) for _ in range(rng.randrange(3, 28))]
     return [moved(rng, words, vocabulary), words]
 
 
 def prose(rng):
     """Short sentences with marks."""
     vocabulary = WORDS + MARKS
-    words = [rng.choice(WORDS) + (rng.choice(MARKS) if rng.random() < 0.3 else "") for _ in range(rng.randrange(1, 30))]
+    words = [rng.choice(WORDS) + (rng.choice(MARKS) if rng.random() < 0.3 else "") for _ in range(rng.randrange(1, 20))]
     return [moved(rng, words, vocabulary), words]
 
 
 def lopsided(rng):
     """One text many times as long as the other, so that the beam is wide or leaves the matrix."""
     vocabulary = [f"w{i}" for i in range(rng.randrange(2, 12))]
-    texts = [[rng.choice(vocabulary) for _ in range(n)] for n in (rng.randrange(1, 5), rng.randrange(40, 260))]
+    texts = [[rng.choice(vocabulary) for _ in range(n)] for n in (rng.randrange(1, 5), rng.randrange(40, 160))]
     rng.shuffle(texts)
     return texts
 
@@ -101,7 +101,7 @@ def lopsided(rng):
 def long(rng):
     """Texts beyond the beam and the distance of shifts."""
     vocabulary = [f"w{i}" for i in range(rng.randrange(10, 400))]
-    words = [rng.choice(vocabulary) for _ in range(rng.randrange(60, 160))]
+    words = [rng.choice(vocabulary) for _ in range(rng.randrange(55, 100))]
     return [moved(rng, words, vocabulary), words]
 
 
@@ -111,7 +111,7 @@ def asian(rng):
     return [texts[0].split(" "), moved(rng, texts[1].split(" "), ASIAN)]
 
 
-SHAPES = {few: 5, blocks: 6, prose: 5, lopsided: 2, long: 1, asian: 3}
+SHAPES = {few: 100, blocks: 120, prose: 100, lopsided: 12, long: 3, asian: 60}
 
 
 def rows(pairs: int, seed: int):

@@ -35,6 +35,8 @@ mod token_f1;
 
 use std::fmt;
 use std::sync::Arc;
+#[cfg(test)]
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Result;
@@ -75,17 +77,31 @@ impl fmt::Debug for MetricInfo {
 
 /// Tells kernels to end early. Whoever sets it drops what they return.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop(Arc<StopState>);
+
+#[derive(Debug, Default)]
+struct StopState {
+    is_set: AtomicBool,
+    /// How often somebody asked, and at which time it begins to be set, if not 0.
+    #[cfg(test)]
+    asked: AtomicU64,
+    #[cfg(test)]
+    set_at: AtomicU64,
+}
 
 impl Stop {
     /// From now on.
     pub fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.is_set.store(true, Ordering::Relaxed);
     }
 
     /// Whether to end. A kernel whose time grows faster than its input asks at least every few milliseconds.
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        #[cfg(test)]
+        if self.0.asked.fetch_add(1, Ordering::Relaxed) + 1 == self.0.set_at.load(Ordering::Relaxed) {
+            self.set();
+        }
+        self.0.is_set.load(Ordering::Relaxed)
     }
 }
 
@@ -159,6 +175,9 @@ pub fn find(name: &str) -> Option<&'static MetricInfo> {
 }
 
 #[cfg(test)]
+mod stop_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -170,5 +189,48 @@ mod tests {
             assert_eq!(FUNCTIONS[i].name, info.function.name);
             assert!(info.range.0 < info.range.1);
         }
+    }
+
+    /// What docs/metrics.md says of a metric's options and range.
+    fn described(function: &FunctionInfo, range: &str) -> [String; 2] {
+        let option = |option: &crate::options::OptionInfo| match option.default {
+            "" => format!("`{}`", option.name),
+            default => format!("`{}` = `{default}`", option.name),
+        };
+        let options: Vec<String> = function.options.iter().map(option).collect();
+        let options =
+            if options.is_empty() { "No options.".to_string() } else { format!("Options: {}.", options.join(", ")) };
+        [format!("Range: {range}."), options]
+    }
+
+    #[test]
+    fn the_page_says_what_the_tables_say() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        let sections: Vec<String> =
+            page.split("\n### ").map(|section| section.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let of_pairs = METRICS.iter().map(|info| {
+            let range = match (info.kind, info.range) {
+                (MetricKind::Binary, _) => "0 or 1",
+                (_, (0.0, 1.0)) => "0 to 1",
+                _ => "0 and more",
+            };
+            (info.function, range)
+        });
+        let of_corpora = corpus::CORPUS
+            .iter()
+            .map(|info| (info.function, if info.range.1 == 1.0 { "0 to 1" } else { "0 and more" }));
+        let others = [(distinct_n::DISTINCT_N, "above 0, to 1"), (perplexity::PERPLEXITY, "1 and more")];
+        for (function, range) in of_pairs.chain(of_corpora).chain(others) {
+            let title = format!("`{}`", function.name);
+            let section =
+                sections.iter().find(|section| section.starts_with(&title)).unwrap_or_else(|| panic!("{title}"));
+            for line in described(&function, range) {
+                assert!(section.contains(&line), "{title}: docs/metrics.md does not say: {line}");
+            }
+            assert!(section.contains("```sql SELECT "), "{title} has no example");
+        }
+        let extract = sections.iter().find(|section| section.starts_with("`llm_extract`")).unwrap();
+        assert!(extract.contains(&described(&extract::EXTRACT, "")[1]));
     }
 }

@@ -1,6 +1,6 @@
 //! Metrics of pairs, and what holds for their numbers.
 
-use assay_core::metrics::corpus::{self, CorpusInfo, CorpusMetric};
+use assay_core::metrics::corpus::{self, CorpusInfo};
 use assay_core::metrics::{METRICS, Metric, MetricInfo, Stop};
 use assay_core::options::Options;
 
