@@ -230,12 +230,8 @@ fn run(f: &str, row: &Value, folder: &Path) -> (Option<Outcome>, Found) {
         "non_inferiority" => test(non_inferiority_test(&v("a"), &v("b"), Kind::Unbounded, q("margin"), level)),
         "equivalence" => test(equivalence_test(&v("a"), &v("b"), Kind::Unbounded, q("margin"), level)),
         "non_inferiority_counts" | "equivalence_counts" => {
-            let counts = PairedCounts {
-                both: u("both"),
-                first_only: u("b"),
-                second_only: u("c"),
-                neither: u("neither"),
-            };
+            let counts =
+                PairedCounts { both: u("both"), first_only: u("b"), second_only: u("c"), neither: u("neither") };
             let of = if f == "equivalence_counts" { equivalence_counts } else { non_inferiority_counts };
             test(of(&counts, q("margin"), level))
         }

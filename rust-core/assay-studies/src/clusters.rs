@@ -16,7 +16,10 @@ use crate::tally::{Tally, bounds};
 
 /// Coverage of the cluster-robust intervals and size of the comparison.
 pub(crate) fn study(study: &Study, text: &mut String) -> std::fmt::Result {
-    writeln!(text, "| clusters | values | cr2 | cr1 | cr0 with normal quantiles | t without clusters | size of compare_paired_clustered |")?;
+    writeln!(
+        text,
+        "| clusters | values | cr2 | cr1 | cr0 with normal quantiles | t without clusters | size of compare_paired_clustered |"
+    )?;
     writeln!(text, "|{}", "---|".repeat(7))?;
     for skewed in [false, true] {
         for clusters in [5usize, 10, 20, 50] {
@@ -31,9 +34,8 @@ pub(crate) fn study(study: &Study, text: &mut String) -> std::fmt::Result {
                 let robust = |correction, use_t| tally(&cluster_mean(&x, &labels, correction, use_t, 0.95));
                 let options = PermutationOptions { n_resamples: 999, seed: number, ..PermutationOptions::default() };
                 // Where all sign flips are looked at, a million of 20 clusters take long.
-                let compared = (clusters != 20 || number < study.drawn / 10).then(|| {
-                    tally(&compare_paired_clustered(&x, &vec![0.0; x.len()], &labels, &options, 0.95))
-                });
+                let compared = (clusters != 20 || number < study.drawn / 10)
+                    .then(|| tally(&compare_paired_clustered(&x, &vec![0.0; x.len()], &labels, &options, 0.95)));
                 [
                     robust(ClusterCorrection::Cr2, true),
                     robust(ClusterCorrection::Cr1, true),
@@ -42,10 +44,10 @@ pub(crate) fn study(study: &Study, text: &mut String) -> std::fmt::Result {
                     compared.unwrap_or_default(),
                 ]
             };
-            let all = (0..study.repetitions).into_par_iter().map(of).reduce(
-                || [Tally::default(); 5],
-                |a, b| std::array::from_fn(|i| a[i].plus(b[i])),
-            );
+            let all = (0..study.repetitions)
+                .into_par_iter()
+                .map(of)
+                .reduce(|| [Tally::default(); 5], |a, b| std::array::from_fn(|i| a[i].plus(b[i])));
             let cells: Vec<String> = all[..4].iter().map(Tally::cell).collect();
             let values = if skewed { "exponential" } else { "normal" };
             writeln!(text, "| {clusters} | {values} | {} | {:.1} |", cells.join(" | "), 100.0 - all[4].coverage())?;

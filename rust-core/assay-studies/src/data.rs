@@ -28,9 +28,24 @@ pub(crate) const ALL: &[Distribution] = &[
     Distribution { name: "Poisson(1)", mean: 1.0, draw: |s| poisson(s, 1.0), heavy: false },
     Distribution { name: "Poisson(5)", mean: 5.0, draw: |s| poisson(s, 5.0), heavy: false },
     Distribution { name: "exponential", mean: 1.0, draw: exponential, heavy: false },
-    Distribution { name: "half zeros, else beta(2, 5)", mean: 1.0 / 7.0, draw: |s| rarely(s, 0.5, beta_2_5), heavy: false },
-    Distribution { name: "half zeros, else exponential", mean: 0.5, draw: |s| rarely(s, 0.5, exponential), heavy: false },
-    Distribution { name: "lognormal(0, 1/2)", mean: 1.133_148_453_066_826_3, draw: |s| exp(normal(s) / 2.0), heavy: false },
+    Distribution {
+        name: "half zeros, else beta(2, 5)",
+        mean: 1.0 / 7.0,
+        draw: |s| rarely(s, 0.5, beta_2_5),
+        heavy: false,
+    },
+    Distribution {
+        name: "half zeros, else exponential",
+        mean: 0.5,
+        draw: |s| rarely(s, 0.5, exponential),
+        heavy: false,
+    },
+    Distribution {
+        name: "lognormal(0, 1/2)",
+        mean: 1.133_148_453_066_826_3,
+        draw: |s| exp(normal(s) / 2.0),
+        heavy: false,
+    },
     Distribution { name: "lognormal(0, 1)", mean: 1.648_721_270_700_128, draw: |s| exp(normal(s)), heavy: true },
 ];
 

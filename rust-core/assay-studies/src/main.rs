@@ -69,8 +69,7 @@ fn short() -> ExitCode {
     };
     for n in [20, 50, 100] {
         let intervals = shares::intervals(n, "wilson");
-        let all: Vec<f64> =
-            (1..100).map(|p| shares::coverage(&intervals, f64::from(p) / 100.0).coverage()).collect();
+        let all: Vec<f64> = (1..100).map(|p| shares::coverage(&intervals, f64::from(p) / 100.0).coverage()).collect();
         check(&format!("wilson, mean, n = {n}"), all.iter().sum::<f64>() / 99.0, 94.5, 96.5);
         check(&format!("wilson, least, n = {n}"), all.iter().copied().fold(100.0, f64::min), 91.0, 100.0);
     }

@@ -37,10 +37,7 @@ pub(crate) fn coverage(from: &Distribution, n: usize, methods: &[&str], repetiti
             };
             methods.iter().map(of).collect::<Vec<_>>()
         })
-        .reduce(
-            || vec![Tally::default(); methods.len()],
-            |a, b| a.into_iter().zip(b).map(|(a, b)| a.plus(b)).collect(),
-        )
+        .reduce(|| vec![Tally::default(); methods.len()], |a, b| a.into_iter().zip(b).map(|(a, b)| a.plus(b)).collect())
 }
 
 /// The table of the study, and what of its goals fails.
@@ -58,11 +55,18 @@ pub(crate) fn study(study: &Study, text: &mut String) -> std::fmt::Result {
             writeln!(text, "| {} | {n} | {} |", from.name, cells.join(" | "))?;
             let auto = &direct[0];
             if n >= 20 && !(93.0..=97.5).contains(&auto.coverage()) {
-                outside.push(format!("{} at {n}: {:.1}{}", from.name, auto.coverage(), if from.heavy { " (heavy)" } else { "" }));
+                outside.push(format!(
+                    "{} at {n}: {:.1}{}",
+                    from.name,
+                    auto.coverage(),
+                    if from.heavy { " (heavy)" } else { "" }
+                ));
             }
             let bca = &drawn[1];
             let noise = 2.0 * libm::hypot(auto.std_error(), bca.std_error());
-            if (auto.coverage() - 95.0).abs() > (bca.coverage() - 95.0).abs() + noise && auto.coverage() < bca.coverage() {
+            if (auto.coverage() - 95.0).abs() > (bca.coverage() - 95.0).abs() + noise
+                && auto.coverage() < bca.coverage()
+            {
                 below_bca.push(format!("{} at {n}: {:.1} to {:.1}", from.name, auto.coverage(), bca.coverage()));
             }
         }

@@ -21,7 +21,12 @@ const DISCORDANCE: [f64; 5] = [0.02, 0.05, 0.1, 0.2, 0.3];
 
 /// What McNemar's test, or whatever `of` does, gives over all tables of `n` pairs, by their probability where `discordance`
 /// is the share of pairs that differ and `difference` that of the first alone less that of the second alone.
-fn over_tables<T: Send>(n: u64, discordance: f64, difference: f64, of: impl Fn(&PairedCounts) -> T + Sync) -> Vec<(f64, T)> {
+fn over_tables<T: Send>(
+    n: u64,
+    discordance: f64,
+    difference: f64,
+    of: impl Fn(&PairedCounts) -> T + Sync,
+) -> Vec<(f64, T)> {
     let first = (discordance + difference) / (2.0 * discordance);
     let tables: Vec<(f64, PairedCounts)> = (0..=n)
         .flat_map(|differ| {
@@ -62,9 +67,8 @@ pub(crate) fn binary(text: &mut String) -> std::fmt::Result {
     let mut largest = (0.0, 0, 0.0);
     for n in SIZES {
         for discordance in DISCORDANCE {
-            let mcnemar = |method| {
-                move |counts: &PairedCounts| mcnemar_counts(counts, method, Alternative::TwoSided, 0.95)
-            };
+            let mcnemar =
+                |method| move |counts: &PairedCounts| mcnemar_counts(counts, method, Alternative::TwoSided, 0.95);
             let size = |method| rejections(n, discordance, 0.0, mcnemar(method));
             let midp = size(McnemarMethod::MidP);
             if midp > largest.0 {
@@ -95,12 +99,19 @@ pub(crate) fn binary(text: &mut String) -> std::fmt::Result {
             )?;
         }
     }
-    writeln!(text, "\nThe largest size of midp is {:.2} %, at n = {} and {} that differ.", largest.0, largest.1, largest.2)
+    writeln!(
+        text,
+        "\nThe largest size of midp is {:.2} %, at n = {} and {} that differ.",
+        largest.0, largest.1, largest.2
+    )
 }
 
 /// Size and power of the test of non-inferiority at a margin.
 pub(crate) fn margins(text: &mut String) -> std::fmt::Result {
-    writeln!(text, "| n | margin | pairs that differ | size | power without a difference | rule: not behind by the margin |")?;
+    writeln!(
+        text,
+        "| n | margin | pairs that differ | size | power without a difference | rule: not behind by the margin |"
+    )?;
     writeln!(text, "|{}", "---|".repeat(6))?;
     let mut largest = (0.0, 0, 0.0, 0.0);
     for n in SIZES {
@@ -136,7 +147,10 @@ pub(crate) fn numbers(study: &Study, text: &mut String) -> std::fmt::Result {
         ("Laplace", |s| exponential(s) - exponential(s)),
         ("exponential less its mean", |s| exponential(s) - 1.0),
     ];
-    writeln!(text, "| differences | n | size of compare_paired | coverage | power at d = 0.3 | size of non-inferiority |")?;
+    writeln!(
+        text,
+        "| differences | n | size of compare_paired | coverage | power at d = 0.3 | size of non-inferiority |"
+    )?;
     writeln!(text, "|{}", "---|".repeat(6))?;
     for (name, draw) in all {
         for n in [20usize, 50, 100, 300, 1000] {
@@ -153,7 +167,8 @@ pub(crate) fn numbers(study: &Study, text: &mut String) -> std::fmt::Result {
                         let mut stream = Stream::new(5, number);
                         let a: Vec<f64> = (0..n).map(|_| draw(&mut stream) + shift).collect();
                         let b = vec![0.0; n];
-                        let options = PermutationOptions { n_resamples: 999, seed: number, ..PermutationOptions::default() };
+                        let options =
+                            PermutationOptions { n_resamples: 999, seed: number, ..PermutationOptions::default() };
                         let found = compare_paired(&a, &b, Kind::Unbounded, &options, 0.95);
                         let mut tally = Tally::default();
                         tally.add(bounds(&found), shift, 1.0);

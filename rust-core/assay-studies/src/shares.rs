@@ -68,7 +68,10 @@ pub(crate) fn study(text: &mut String) -> std::fmt::Result {
         })
         .min_by(|a, b| a.1.total_cmp(&b.1));
     if let Some((n, least)) = worst {
-        writeln!(text, "\nOver every n from 20 to 1,000 the least coverage of wilson on this grid is {least:.2} %, at n = {n}.")?;
+        writeln!(
+            text,
+            "\nOver every n from 20 to 1,000 the least coverage of wilson on this grid is {least:.2} %, at n = {n}."
+        )?;
     }
     Ok(())
 }

@@ -62,7 +62,13 @@ impl Tally {
     pub(crate) fn cell(&self) -> String {
         let percent = |part: f64| 100.0 * part / self.total;
         let none = if self.none > 0.0 { format!(", {:.1} none", percent(self.none)) } else { String::new() };
-        format!("{:.1} ({:.1}, {:.1}{none}) {:.3}", self.coverage(), percent(self.below), percent(self.above), self.width())
+        format!(
+            "{:.1} ({:.1}, {:.1}{none}) {:.3}",
+            self.coverage(),
+            percent(self.below),
+            percent(self.above),
+            self.width()
+        )
     }
 }
 
