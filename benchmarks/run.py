@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import machine
 import metrics_report
@@ -19,7 +20,7 @@ import server
 HERE = Path(__file__).parent
 
 
-def python(interpreter: str, script: str, options: dict, **env: str) -> dict:
+def python(interpreter: str, script: str, options: dict, **env: str) -> Any:
     """Runs one part in a process of its own; its last line of output is the result."""
     command = [interpreter, str(HERE / script), json.dumps(options)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **env})
@@ -55,6 +56,9 @@ def main() -> None:
     parser.add_argument(
         "--table-rows", type=int, default=10_000_000, help="answers in the large table (default: %(default)s)"
     )
+    parser.add_argument(
+        "--resamples", type=int, default=9_999, help="resamples of the statistics (default: %(default)s)"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="runs of each contender (default: %(default)s)")
     parser.add_argument(
         "--slow-rounds", type=int, default=2, help="runs of pandas and levenshtein (default: %(default)s)"
@@ -72,10 +76,7 @@ def main() -> None:
     )
     parser.add_argument("--latency", type=int, default=50, help="the server's latency in ms (default: %(default)s)")
     parser.add_argument("--write", metavar="FILE", help="also write the report there, for instance docs/benchmarks.md")
-    parser.add_argument(
-        "--write-metrics", metavar="FILE", help="the same for part metrics, which has a page of its own"
-    )
-    for tool in ("kernel", "metric-kernel", "testkit", "load", "spark-python", "peer-python", "metric-python"):
+    for tool in ("kernel", "testkit", "load", "spark-python", "peer-python"):
         parser.add_argument(f"--{tool}", required=True, help=argparse.SUPPRESS)
     args = parser.parse_args()
     parts = args.parts.split(",")
@@ -128,20 +129,18 @@ def main() -> None:
                 args.peer_python, "peer_replay.py", options, PYSPARK_PYTHON=args.peer_python
             )
     if "metrics" in parts:
-        options = {"kernel": args.metric_kernel, "peer": [args.metric_python, str(HERE / "metrics_peer.py")]}
+        options = {"kernel": args.kernel, "peer": [args.peer_python, str(HERE / "metrics_peer.py")]}
         options |= {"rounds": args.metric_rounds, "seconds": args.metric_seconds, "spark": not args.no_metric_spark}
         results["metrics"] = python(args.spark_python, "metrics.py", options)
+    if "stats" in parts:
+        options = {"times": args.kernel, "resamples": args.resamples, "rounds": 3}
+        results["stats"] = python(args.peer_python, "stats.py", options)
     results["load after"] = machine.describe()["load"]
     Path(".build/bench/results.json").write_text(json.dumps(results, indent=1))
-    pages = []
-    if "metrics" in parts:
-        pages.append((metrics_report.render(results), args.write_metrics))
-    if parts != ["metrics"]:
-        pages.append((report.render(results), args.write))
-    for text, path in pages:
-        print(text)
-        if path:
-            Path(path).write_text(text)
+    text = (metrics_report if "metrics" in parts else report).render(results)
+    print(text)
+    if args.write:
+        Path(args.write).write_text(text)
 
 
 if __name__ == "__main__":
