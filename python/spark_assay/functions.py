@@ -15,9 +15,10 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from spark_assay import _metric_functions
+from spark_assay import _metric_functions, _stat_functions
 from spark_assay._columns import ColumnOrName, call, column, option_columns
 from spark_assay._metric_functions import *  # noqa: F403
+from spark_assay._stat_functions import *  # noqa: F403
 
 _T = TypeVar("_T")
 PerRow: TypeAlias = _T | Column
@@ -25,6 +26,7 @@ PerRow: TypeAlias = _T | Column
 
 __all__ = [
     *_metric_functions.__all__,
+    *_stat_functions.__all__,
     "assay_model",
     "assay_progress",
     "assay_version",

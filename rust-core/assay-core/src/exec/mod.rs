@@ -10,6 +10,7 @@
 //! | `metric`, `scores` | metrics of pairs: one, or several in one pass |
 //! | `corpus` | metrics of a corpus: counts of rows, and their end |
 //! | `text` | row functions of one column |
+//! | `numbers` | row functions of numbers |
 //! | `requests` | rows as requests to a model: prompts and per-row options |
 //! | `complete` | model calls: batches in, finished rows out as they finish |
 //! | `completion_schema` | the completion struct as a column |
@@ -32,6 +33,7 @@ mod chats;
 mod columns;
 mod known;
 mod metric;
+mod numbers;
 mod scores;
 mod text;
 
