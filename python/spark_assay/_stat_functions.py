@@ -63,8 +63,8 @@ __all__ = [
 def assay_on_driver(statistic: Column) -> Column:
     """The same statistic, computed by the driver on all its cores, from the states that executors made.
 
-    For few groups of a statistic that takes long, such as a bootstrap: in a query it is computed where Spark runs the last
-    step of the aggregate, on one core for each group. All states travel to the driver, so they must fit there.
+    For few groups of a statistic that takes long, such as a bootstrap: elsewhere it is computed where Spark runs the
+    last step of the aggregate, on one core for each group. All states travel to the driver, so they must fit there.
 
     Args:
         statistic: A call of a statistic, over a GROUP BY or over all rows, not over a window.
@@ -529,6 +529,7 @@ def non_inferiority_test(
     baseline: ColumnOrName,
     *,
     margin: float,
+    kind: Literal["auto", "binary", "bounded", "ordinal", "unbounded"] | None = None,
     level: float | None = None,
 ) -> Column:
     """The test that the candidate is not worse than the baseline by ``margin`` or more: an aggregate.
@@ -537,6 +538,7 @@ def non_inferiority_test(
         candidate: Numeric, or BOOLEAN as 0/1. A row with a NULL is left out and counted.
         baseline: The same of the baseline; the estimate is candidate minus baseline.
         margin: The largest difference that does not matter, above 0.
+        kind: What the values are; ``auto`` (default) is ``binary`` where all of them are 0 or 1, else ``unbounded``.
         level: The confidence level, 0.95 by default.
 
     Returns:
@@ -551,7 +553,7 @@ def non_inferiority_test(
         >>> round(r.p_value, 3)
         0.008
     """
-    options = {"margin": margin, "level": level}
+    options = {"margin": margin, "kind": kind, "level": level}
     return _statistic("non_inferiority_test", options, column(candidate), column(baseline))
 
 
@@ -560,6 +562,7 @@ def equivalence_test(
     baseline: ColumnOrName,
     *,
     margin: float,
+    kind: Literal["auto", "binary", "bounded", "ordinal", "unbounded"] | None = None,
     level: float | None = None,
 ) -> Column:
     """The test that candidate and baseline differ by less than ``margin``: an aggregate.
@@ -568,6 +571,7 @@ def equivalence_test(
         candidate: Numeric, or BOOLEAN as 0/1. A row with a NULL is left out and counted.
         baseline: The same of the baseline; the estimate is candidate minus baseline.
         margin: The largest difference that does not matter, above 0.
+        kind: What the values are; ``auto`` (default) is ``binary`` where all of them are 0 or 1, else ``unbounded``.
         level: The confidence level, 0.95 by default.
 
     Returns:
@@ -582,7 +586,7 @@ def equivalence_test(
         >>> round(r.p_value, 3)
         0.008
     """
-    options = {"margin": margin, "level": level}
+    options = {"margin": margin, "kind": kind, "level": level}
     return _statistic("equivalence_test", options, column(candidate), column(baseline))
 
 

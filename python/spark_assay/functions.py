@@ -404,7 +404,22 @@ def mean_ci(
     x: ColumnOrName,
     *,
     level: float | None = None,
-    method: Literal["auto", "t", "normal", "wilson", "percentile", "bca"] | None = None,
+    method: Literal[
+        "auto",
+        "hall",
+        "t",
+        "normal",
+        "wilson",
+        "clopper_pearson",
+        "agresti_coull",
+        "jeffreys",
+        "percentile",
+        "basic",
+        "bca",
+        "bootstrap_t",
+        "bca_analytic",
+    ]
+    | None = None,
     n_resamples: int | None = None,
     seed: int | None = None,
     kind: Literal["auto", "binary", "bounded", "ordinal", "unbounded"] | None = None,
@@ -414,8 +429,9 @@ def mean_ci(
     Args:
         x: DOUBLE, or BOOLEAN as 0/1. NULL is left out and counted.
         level: The confidence level, 0.95 by default.
-        method: How the interval is made. ``auto`` (default) is ``wilson`` for kind ``binary`` and ``t`` for others.
-        n_resamples: How many resamples ``percentile`` and ``bca`` draw, 9,999 by default.
+        method: How the interval is made. ``auto`` (default) is ``wilson`` for kind ``binary`` and ``hall``, which
+            follows the skewness of the values, for others.
+        n_resamples: How many resamples are drawn, where any are; 9,999 by default.
         seed: The seed of the resampling, 0 by default.
         kind: What the values are. ``auto`` (default) is ``binary`` where all of them are 0 or 1.
 

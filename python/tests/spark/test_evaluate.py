@@ -37,7 +37,7 @@ def test_a_model_is_asked_and_scored(df: DataFrame) -> None:
     assert e.lower is not None
     assert e.upper is not None
     assert e.lower < 0.75 < e.upper
-    assert result["token_f1"].method == "t"
+    assert result["token_f1"].method == "hall"
     assert result.rows.where("prediction != input.question OR prediction IS NULL").count() == 0
     assert sum(e.usage.n_rows for e in result.estimates if e.slice == "topic" and e.metric == "contains") == N
 

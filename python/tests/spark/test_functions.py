@@ -177,7 +177,7 @@ def test_intervals(spark: SparkSession) -> None:
     assert (row["estimate"], row["n"], row["n_null"], row["level"], row["method"]) == (0.25, 40, 0, 0.9, "wilson")
     row = df.select(fn.mean_ci("y").alias("ci")).select("ci.*").first()
     assert row is not None
-    assert (row["n"], row["n_null"], row["method"]) == (37, 3, "t")
+    assert (row["n"], row["n_null"], row["method"]) == (37, 3, "hall")
     assert row["lower"] < row["estimate"] < row["upper"]
     groups = (
         df.groupBy("g").agg(fn.mean_ci("x", kind="binary").alias("ci")).orderBy("g").select("ci.estimate").collect()

@@ -79,9 +79,9 @@ def cases(row: dict[str, Any], folder: Path) -> Iterator[Case]:
         case "mean_ci":
             options |= {"method": params["method"], "kind": "unbounded"}
             yield Case("mean_ci", options, {"a": column("x")}, {"estimate": "mean", "std_error": "se", **BOUNDS})
-        case "proportion_ci" if params["method"] == "wilson":
+        case "proportion_ci" if params["method"] not in ("wald", "wilson_cc"):
             data = counted((1, 0, given["successes"]), (0, 0, given["n"] - given["successes"]))
-            yield Case("mean_ci", {**options, "method": "wilson"}, data, {"estimate": "estimate", **BOUNDS})
+            yield Case("mean_ci", {**options, "method": params["method"]}, data, {"estimate": "estimate", **BOUNDS})
         case "mcnemar" | "mcnemar_odds_ratio":
             table = given.get("table") or [[0, given["b"]], [given["c"], 0]]
             data = counted((1, 1, table[0][0]), (1, 0, given["b"]), (0, 1, given["c"]), (0, 0, table[1][1]))

@@ -1,5 +1,7 @@
 //! Intervals of statistics that are a function of sums over rows, such as the BLEU of a corpus.
 
+pub mod paired;
+
 use libm::sqrt;
 use rayon::prelude::*;
 

@@ -16,11 +16,11 @@ use libm::sqrt;
 use distribution::Distribution;
 pub use jackknife::{acceleration, acceleration_difference};
 
-use super::common::{Spread, sorted, sum, unusable};
+use super::common::{Spread, sorted, unusable};
 use super::descriptive::{quantile, trimmed_mean};
 use super::moments::Moments;
 use super::special::{norm_cdf, norm_ppf};
-use super::state::Sample;
+use super::state::{Data, Sample};
 use super::{Outcome, bootstrap};
 
 /// What is computed of each resample.
@@ -142,28 +142,46 @@ pub fn bootstrap_ci(x: &[f64], statistic: Statistic, options: &BootstrapOptions)
     if studentized && statistic != Statistic::Mean {
         return outcome.because("this method is for a mean only");
     }
+    let size = ordered[0].abs().max(ordered[ordered.len() - 1].abs());
+    if let Some(probability) = statistic.probability() {
+        let distribution = Distribution::Order(order::OrderStatistic::new(&ordered, probability));
+        return finish(outcome, &distribution, estimate, 1e-12 * size, options, || acceleration(x, statistic));
+    }
     let sample = Sample::from_values(ordered, 0);
     let Some(moments) = Moments::new(&sample) else {
         return outcome.because("the values are too large to be summed");
     };
-    if options.method == BootstrapMethod::BcaAnalytic {
-        return outcome.std_error(moments.std_error()).bounds(analytic(x, options.level));
+    if statistic == Statistic::Mean {
+        return of_mean(outcome, &sample, &moments, options);
     }
-    let ordered = sorted(x);
-    if options.method == BootstrapMethod::BootstrapT {
-        let t = distribution_of(&ordered, &sample, &moments, What::Studentized, options);
-        let tail = (1.0 - options.level) / 2.0;
-        let std_error = moments.std_error();
-        let (low, high) = (t.quantile(1.0 - tail), t.quantile(tail));
-        let outcome = outcome.std_error(std_error);
-        if !(low.is_finite() && high.is_finite()) {
-            return outcome.because("too many resamples have no spread");
-        }
-        return outcome.bounds((estimate - low * std_error, estimate - high * std_error));
-    }
-    let distribution = distribution_of(&ordered, &sample, &moments, What::Statistic(statistic), options);
-    let size = ordered[0].abs().max(ordered[ordered.len() - 1].abs());
+    let distribution = distribution_of(&sample, &moments, What::Statistic(statistic), options);
     finish(outcome, &distribution, estimate, 1e-12 * size, options, || acceleration(x, statistic))
+}
+
+/// `outcome` with the interval of the mean of a sample of finite values, of which at least two differ.
+pub(super) fn of_mean(outcome: Outcome, sample: &Sample, moments: &Moments, options: &BootstrapOptions) -> Outcome {
+    match options.method {
+        BootstrapMethod::BcaAnalytic => {
+            outcome.std_error(moments.std_error()).bounds(analytic(moments, sample.n, options.level))
+        }
+        BootstrapMethod::BootstrapT => {
+            let t = distribution_of(sample, moments, What::Studentized, options);
+            let tail = (1.0 - options.level) / 2.0;
+            let std_error = moments.std_error();
+            let (low, high) = (t.quantile(1.0 - tail), t.quantile(tail));
+            let outcome = outcome.std_error(std_error);
+            if !(low.is_finite() && high.is_finite()) {
+                return outcome.because("too many resamples have no spread");
+            }
+            outcome.bounds((moments.mean - low * std_error, moments.mean - high * std_error))
+        }
+        _ => {
+            let distribution = distribution_of(sample, moments, What::Statistic(Statistic::Mean), options);
+            let (least, greatest) = sample.ends().unwrap_or_default();
+            let rounding = 1e-12 * least.abs().max(greatest.abs());
+            finish(outcome, &distribution, moments.mean, rounding, options, || moments.acceleration())
+        }
+    }
 }
 
 /// The bootstrap interval of the difference of the means of two independent samples, first minus second, each resampled by
@@ -206,25 +224,29 @@ enum What {
     Studentized,
 }
 
-fn distribution_of(
-    ordered: &[f64],
-    sample: &Sample,
-    moments: &Moments,
-    what: What,
-    options: &BootstrapOptions,
-) -> Distribution {
-    if let What::Statistic(statistic) = what
-        && let Some(probability) = statistic.probability()
-    {
-        return Distribution::Order(order::OrderStatistic::new(ordered, probability));
+/// Above this number of values of which few are equal there are too many resamples to look at all.
+const MAX_ENUMERATED: usize = 1000;
+
+fn distribution_of(sample: &Sample, moments: &Moments, what: What, options: &BootstrapOptions) -> Distribution {
+    let values = match &sample.data {
+        Data::Counts(counts) => Some(counts.clone()),
+        Data::Values(values) if values.len() <= MAX_ENUMERATED => Some(enumerated::distinct(values)),
+        Data::Values(_) => None,
+    };
+    let known = values.and_then(|mut values| {
+        if matches!(what, What::Studentized) {
+            // So that squares do not overflow.
+            values.iter_mut().for_each(|value| value.0 = (value.0 - moments.mean) * moments.scale);
+        }
+        enumerated::one_sample(&values, sample.n, what)
+    });
+    match (known, what) {
+        (Some(distribution), _) => distribution,
+        (None, What::Statistic(Statistic::Mean)) => {
+            Distribution::Mean(bootstrap::resample(sample, moments, options.n_resamples.max(2), options.seed))
+        }
+        (None, _) => drawn::one_sample(sample, moments, what, options),
     }
-    if let Some(distribution) = enumerated::one_sample(ordered, what) {
-        return distribution;
-    }
-    if matches!(what, What::Statistic(Statistic::Mean)) {
-        return Distribution::Mean(bootstrap::resample(sample, moments, options.n_resamples.max(2), options.seed));
-    }
-    drawn::one_sample(sample, moments, what, options)
 }
 
 fn finish(
@@ -267,19 +289,16 @@ pub(super) fn bca_probabilities(z0: f64, acceleration: f64, tail: f64) -> (f64, 
 
 /// The bca interval of a mean from its first four moments: z0 and the acceleration are both a sixth of the skewness of the
 /// mean, and the quantiles are those of Cornish and Fisher.
-fn analytic(x: &[f64], level: f64) -> (f64, f64) {
-    let spread = Spread::new(x);
-    let central = |power: &dyn Fn(f64) -> f64| sum(x.iter().map(|x| power((x - spread.mean) / spread.std))) / spread.n;
-    let (square, cube, fourth) = (central(&|d| d * d), central(&|d| d * d * d), central(&|d| d * d * d * d));
-    let skewness = cube / (square * sqrt(square)) / sqrt(spread.n);
-    let kurtosis = (fourth / (square * square) - 3.0) / spread.n;
-    let std_error = spread.std * sqrt(square / spread.n);
+pub(super) fn analytic(moments: &Moments, n: u64, level: f64) -> (f64, f64) {
+    let (root, n) = (sqrt(n as f64), n as f64);
+    let (skewness, kurtosis) = (moments.skewness() / root, moments.excess_kurtosis() / n);
+    let std_error = moments.population_std() / root;
     let (low, high) = bca_probabilities(skewness / 6.0, skewness / 6.0, (1.0 - level) / 2.0);
     let at = |probability: f64| {
         let w = norm_ppf(probability);
         let bent = w + skewness * (w * w - 1.0) / 6.0 + kurtosis * (w * w * w - 3.0 * w) / 24.0
             - skewness * skewness * (2.0 * w * w * w - 5.0 * w) / 36.0;
-        spread.mean + std_error * bent
+        moments.mean + std_error * bent
     };
     (at(low), at(high))
 }

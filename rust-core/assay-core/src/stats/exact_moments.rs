@@ -1,7 +1,6 @@
 //! Sums of powers that are exact and can be merged: what is left of a sample that is too large to be kept.
 
-use libm::sqrt;
-
+use super::moments::Moments;
 use super::sums::ExactSum;
 
 /// Number, ends and sums of the first four powers of a sample, the same for any order and partition of its values.
@@ -10,8 +9,8 @@ use super::sums::ExactSum;
 /// use assay_core::stats::exact_moments::ExactMoments;
 /// let mut moments = ExactMoments::default();
 /// [1e9, 1e9 + 1.0, 1e9 + 2.0].iter().for_each(|&x| moments.add(x, 1));
-/// let central = moments.central().unwrap();
-/// assert_eq!((central.mean, central.squares), (1e9 + 1.0, 2.0));
+/// let moments = moments.moments().unwrap();
+/// assert_eq!((moments.mean, moments.std_error()), (1e9 + 1.0, (1.0f64 / 3.0).sqrt()));
 /// ```
 #[derive(Debug, Clone)]
 pub struct ExactMoments {
@@ -19,26 +18,6 @@ pub struct ExactMoments {
     least: f64,
     greatest: f64,
     powers: [ExactSum; 4],
-}
-
-/// Sums of powers of deviations from the mean.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Central {
-    /// The mean.
-    pub mean: f64,
-    /// Of squares.
-    pub squares: f64,
-    /// Of cubes.
-    pub cubes: f64,
-    /// Of fourth powers.
-    pub fourths: f64,
-}
-
-impl Central {
-    /// s / sqrt(n), with n - 1 in s.
-    pub fn std_error(&self, n: u64) -> f64 {
-        sqrt(self.squares / (n as f64 - 1.0) / n as f64)
-    }
 }
 
 impl Default for ExactMoments {
@@ -97,7 +76,7 @@ impl ExactMoments {
     }
 
     /// Mean and central moments; `None` without values, with a NaN or an infinite one, and where a sum is beyond a double.
-    pub fn central(&self) -> Option<Central> {
+    pub fn moments(&self) -> Option<Moments> {
         let n = self.n as f64;
         let [first, second, third, fourth] = &self.powers;
         let mean = first.value() / n;
@@ -127,7 +106,8 @@ impl ExactMoments {
         // From the rounded mean to the exact one.
         let squares = (squares - n * shift * shift).max(0.0);
         let cubes = cubes - 3.0 * shift * squares;
-        Some(Central { mean, squares, cubes, fourths: (fourths - 4.0 * shift * cubes).max(0.0) })
+        let fourths = (fourths - 4.0 * shift * cubes).max(0.0);
+        Some(Moments::known(mean, self.n, [squares, cubes, fourths]))
     }
 
     /// As bytes: n, the ends, the sums; equal samples give equal bytes.
@@ -177,6 +157,7 @@ fn products(a: &[f64], b: &[f64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::state::Sample;
     use proptest::prelude::*;
 
     fn of(values: &[f64]) -> ExactMoments {
@@ -187,20 +168,22 @@ mod tests {
 
     #[test]
     fn a_large_offset_does_not_cancel() {
-        // 1, 2, 4, 9 about their mean 4: squares 38, cubes 90, fourths 722.
-        for offset in [0.0, 1e6, -3e9, 1e12] {
-            let central = of(&[1.0, 2.0, 4.0, 9.0].map(|x| x + offset)).central().unwrap();
-            assert_eq!(
-                (central.mean - offset, central.squares, central.cubes, central.fourths),
-                (4.0, 38.0, 90.0, 722.0)
-            );
+        let values = [1.0, 2.0, 4.0, 9.0];
+        let near = of(&values).moments().unwrap();
+        for offset in [1e6, -3e9, 1e12] {
+            let far = of(&values.map(|x| x + offset)).moments().unwrap();
+            assert_eq!((far.mean - offset, far.std_error()), (4.0, near.std_error()));
+            assert_eq!((far.skewness(), far.excess_kurtosis()), (near.skewness(), near.excess_kurtosis()));
         }
+        let known = Moments::new(&Sample::from_values(values.to_vec(), 0)).unwrap();
+        assert!((near.skewness() - known.skewness()).abs() < 1e-15);
+        assert!((near.excess_kurtosis() - known.excess_kurtosis()).abs() < 1e-14);
     }
 
     #[test]
     fn what_has_no_moments() {
         for values in [&[][..], &[f64::NAN, 1.0], &[f64::INFINITY, 1.0], &[1e200, 1.0]] {
-            assert_eq!(of(values).central(), None);
+            assert!(of(values).moments().is_none());
         }
         assert!(ExactMoments::decode(&[0; 24]).is_none());
     }
@@ -212,10 +195,9 @@ mod tests {
             let mut merged = ExactMoments::decode(&of(right).encode()).unwrap();
             merged.merge(&of(left));
             prop_assert_eq!(merged.encode(), of(&values).encode());
-            let central = merged.central().unwrap();
-            let mean = values.iter().sum::<f64>() / values.len() as f64;
-            let squares: f64 = values.iter().map(|x| (x - mean) * (x - mean)).sum();
-            prop_assert!((central.squares - squares).abs() <= 1e-9 * squares.max(1.0));
+            let (sums, known) = (merged.moments().unwrap(), Moments::new(&Sample::from_values(values.clone(), 0)).unwrap());
+            prop_assert_eq!(sums.mean, known.mean);
+            prop_assert!((sums.population_std() - known.population_std()).abs() <= 1e-14 * known.population_std());
         }
     }
 }

@@ -150,22 +150,34 @@ pub fn risk_difference(a: &[f64], b: &[f64], alternative: Alternative, level: f6
     Outcome { method: Some("tango"), ..outcome }
 }
 
-fn std_error(counts: &PairedCounts) -> f64 {
+pub(crate) fn std_error(counts: &PairedCounts) -> f64 {
     let (b, c, n) = (counts.first_only as f64, counts.second_only as f64, counts.n() as f64);
     sqrt((b + c - (b - c) * (b - c) / n).max(0.0)) / n
 }
 
+/// The likeliest share of pairs of which only the second is 1, where the difference is `delta`.
+pub(crate) fn null_share(b: f64, c: f64, n: f64, delta: f64) -> f64 {
+    let linear = -b - c + (2.0 * n - b + c) * delta;
+    let constant = -c * delta * (1.0 - delta);
+    let root = sqrt((linear * linear - 8.0 * n * constant).max(0.0));
+    // Of two equal forms, the one that does not cancel.
+    if linear <= 0.0 { (root - linear) / (4.0 * n) } else { -2.0 * constant / (root + linear) }
+}
+
+/// The standard deviation of b - c where the difference is `delta`.
+fn null_spread(b: f64, c: f64, n: f64, delta: f64) -> f64 {
+    sqrt((n * (2.0 * null_share(b, c, n, delta) + delta * (1.0 - delta))).max(0.0))
+}
+
+/// Tango's score of the hypothesis that the difference is `delta`.
+pub(crate) fn tango_score(counts: &PairedCounts, delta: f64) -> f64 {
+    let (b, c, n) = (counts.first_only as f64, counts.second_only as f64, counts.n() as f64);
+    (b - c - n * delta) / null_spread(b, c, n, delta)
+}
+
 /// The bounds of the difference of paired shares at which the score is `z`.
-fn tango(b: f64, c: f64, n: f64, correction: f64, z: f64) -> (f64, f64) {
-    // The standard deviation of b - c where the difference is `delta`.
-    let spread = |delta: f64| {
-        let linear = -b - c + (2.0 * n - b + c) * delta;
-        let constant = -c * delta * (1.0 - delta);
-        let root = sqrt((linear * linear - 8.0 * n * constant).max(0.0));
-        // Of two equal forms, the one that does not cancel.
-        let share = if linear <= 0.0 { (root - linear) / (4.0 * n) } else { -2.0 * constant / (root + linear) };
-        sqrt((n * (2.0 * share + delta * (1.0 - delta))).max(0.0))
-    };
+pub(crate) fn tango(b: f64, c: f64, n: f64, correction: f64, z: f64) -> (f64, f64) {
+    let spread = |delta: f64| null_spread(b, c, n, delta);
     let estimate = (b - c) / n;
     // At the estimate itself there may be no spread left.
     const NEAR: f64 = 1e-13;

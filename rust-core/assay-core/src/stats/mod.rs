@@ -2,16 +2,18 @@
 //!
 //! | file | what belongs there |
 //! |---|---|
-//! | `mean_ci`, `wilson`, `student_t`, `bootstrap` | the aggregate `mean_ci` and its methods |
+//! | `mean_ci`, `wilson`, `student_t`, `hall`, `bootstrap` | the aggregate `mean_ci` and its methods |
 //! | `proportion`, `bootstrap_ci`, `cluster_mean`, `weighted_mean`, `ratio`, `pass_at_k`, `descriptive` | one sample |
 //! | `compare_paired` | chooses among `mcnemar`, `wilcoxon`, `permutation` and `t_tests` |
+//! | `margin` | non-inferiority and equivalence |
 //! | `sign_test`, `binomial_test`, `mann_whitney`, `two_proportions` | other tests |
 //! | `cohens_d`, `cohens_h`, `cliffs_delta`, `odds_ratio` | effect sizes |
 //! | `agreement` | kappa, alpha, correlations |
 //! | `p_adjust`, `power`, `row_functions` | many tests; tests to come; both as functions of a row |
 //! | `common` | alternatives, checks, spreads, parts of an outcome |
 //! | `hodges_lehmann`, `half_sums`, `ranks`, `roots` | what several tests are made of |
-//! | `additive` | intervals of statistics of sums over rows |
+//! | `additive` | intervals of statistics of sums over rows; two systems compared by one |
+//! | `two_level`, `missing` | repeats of examples; what missing rows could change |
 //! | `aggregate` | the SQL aggregates: options, and from a state to its outcome |
 //! | `state` | the bytes that partial aggregates are merged into |
 //! | `exact_moments` | what is left of a sample that is too large to be kept |
@@ -43,10 +45,13 @@ pub mod compare_paired;
 pub mod descriptive;
 pub mod exact_moments;
 mod half_sums;
+pub mod hall;
 mod hodges_lehmann;
 pub mod mann_whitney;
+pub mod margin;
 pub mod mcnemar;
 pub mod mean_ci;
+pub mod missing;
 pub mod moments;
 pub mod odds_ratio;
 pub mod p_adjust;
@@ -65,6 +70,7 @@ pub mod state;
 pub mod student_t;
 pub mod sums;
 pub mod t_tests;
+pub mod two_level;
 pub mod two_proportions;
 pub mod weighted_mean;
 pub mod wilcoxon;

@@ -15,6 +15,7 @@ pub struct Moments {
     n: f64,
     squares: f64,
     cubes: f64,
+    fourths: f64,
 }
 
 impl Moments {
@@ -30,23 +31,46 @@ impl Moments {
             return None;
         }
         let scale = ldexp(1.0, (-frexp(largest).1).clamp(-1000, 1000));
-        let (mut deviations, mut squares, mut cubes) = (ExactSum::default(), ExactSum::default(), ExactSum::default());
+        let [mut deviations, mut squares, mut cubes, mut fourths] = std::array::from_fn(|_| ExactSum::default());
         sample.for_each(|value, count| {
             let d = (value - mean) * scale;
             deviations.add_times(d, count);
             squares.add_times(d * d, count);
             cubes.add_times(d * d * d, count);
+            fourths.add_times(d * d * d * d, count);
         });
         // The deviations are from the rounded mean; this takes them to the exact one.
         let shift = deviations.value() / n;
+        let fourths = fourths.value() - 4.0 * shift * cubes.value() + 6.0 * shift * shift * squares.value()
+            - 3.0 * n * shift * shift * shift * shift;
         let cubes = cubes.value() - 3.0 * shift * squares.value() + 2.0 * n * shift * shift * shift;
         let squares = (squares.value() - n * shift * shift).max(0.0);
-        Some(Moments { mean, scale, n, squares, cubes })
+        Some(Moments { mean, scale, n, squares, cubes, fourths })
+    }
+
+    /// Moments that are known, from sums of the squares, cubes and fourth powers of `n` deviations from `mean`.
+    pub(super) fn known(mean: f64, n: u64, [squares, cubes, fourths]: [f64; 3]) -> Moments {
+        Moments { mean, scale: 1.0, n: n as f64, squares, cubes, fourths }
     }
 
     /// s / sqrt(n), with n - 1 in s; needs two values.
     pub fn std_error(&self) -> f64 {
         sqrt(self.squares / (self.n - 1.0) / self.n) / self.scale
+    }
+
+    /// The standard deviation over n, not n - 1.
+    pub fn population_std(&self) -> f64 {
+        sqrt(self.squares / self.n) / self.scale
+    }
+
+    /// The mean cube of the deviations over the cube of [`population_std`](Moments::population_std).
+    pub fn skewness(&self) -> f64 {
+        self.cubes / (self.squares * sqrt(self.squares)) * sqrt(self.n)
+    }
+
+    /// The mean fourth power of the deviations over that of [`population_std`](Moments::population_std), less 3.
+    pub fn excess_kurtosis(&self) -> f64 {
+        self.fourths / (self.squares * self.squares) * self.n - 3.0
     }
 
     /// The acceleration of the mean for BCa: sum(d^3) / (6 sum(d^2)^1.5) over the deviations, which is what the

@@ -150,54 +150,8 @@ fn two_samples(a: &[f64], b: &[f64], equal_variance: bool, alternative: Alternat
     outcome.test(test.effect("cohens_d", d, (lower * factor, upper * factor)))
 }
 
-/// Tests that the mean difference is greater than -`margin`: that the first is not worse by more than that.
-///
-/// By a one-sided t test; `lower` is its one-sided bound at `level` and `upper` is infinite, so that the first is not
-/// inferior exactly where `lower` is above -`margin`. `margin` is positive.
-pub fn non_inferiority_test(a: &[f64], b: &[f64], margin: f64, level: f64) -> Outcome {
-    let alternative = Alternative::Greater;
-    let outcome = Outcome::new("t", level, a.len()).test(TestOutcome::new(alternative));
-    match paired_estimate(a, b) {
-        Err((outcome_so_far, reason)) => {
-            outcome_so_far.map_or(outcome.clone(), |m| outcome.estimate(m)).because(reason)
-        }
-        Ok(_) if !(margin >= 0.0 && margin.is_finite()) => outcome.because("the margin is not a positive number"),
-        Ok(found) => found.fill(outcome, -margin, alternative),
-    }
-}
-
-/// Tests that the mean difference lies between -`margin` and `margin`, by two one-sided t tests (TOST).
-///
-/// p is the greater of the two. The interval has the level 2 `level` - 1, which `level` of the result says: the two are
-/// equivalent at 1 - `level` exactly where it lies between the margins. `statistic` is that of the weaker test.
-///
-/// Source: D. J. Schuirmann (1987); the same p as statsmodels 0.15 `ttost_paired`.
-pub fn equivalence_test(a: &[f64], b: &[f64], margin: f64, level: f64) -> Outcome {
-    let test = TestOutcome { alternative: Some("two-sided"), ..TestOutcome::default() };
-    let outcome = Outcome::new("tost", 2.0 * level - 1.0, a.len()).test(test.clone());
-    let found = match paired_estimate(a, b) {
-        Err((mean, reason)) => return mean.map_or(outcome.clone(), |m| outcome.estimate(m)).because(reason),
-        Ok(_) if !(margin >= 0.0 && margin.is_finite()) => {
-            return outcome.because("the margin is not a positive number");
-        }
-        Ok(found) => found,
-    };
-    let (above, below) = (found.p(-margin, Alternative::Greater), found.p(margin, Alternative::Less));
-    let weaker = if above >= below { -margin } else { margin };
-    let half = t_isf(1.0 - level, found.df) * found.std_error;
-    outcome
-        .estimate(found.estimate)
-        .std_error(found.std_error)
-        .bounds((found.estimate - half, found.estimate + half))
-        .test(TestOutcome {
-            statistic: defined(found.statistic(weaker)),
-            df: Some(found.df),
-            p_value: p_value(above.max(below)),
-            ..test
-        })
-}
-
-fn paired_estimate(a: &[f64], b: &[f64]) -> Result<TEstimate, (Option<f64>, &'static str)> {
+/// The mean difference of pairs; the error is the mean, where there is one, and why there is no test.
+pub(crate) fn paired_estimate(a: &[f64], b: &[f64]) -> Result<TEstimate, (Option<f64>, &'static str)> {
     if let Some(reason) = unusable_pairs(a, b) {
         return Err((None, reason));
     }
@@ -229,8 +183,6 @@ mod tests {
             one_sample_t_test(&[2.0, 2.0], 0.0, two, 0.95),
             welch_t_test(&[1.0, 1.0], &[2.0, 2.0], two, 0.95),
             welch_t_test(&[1.0], &[2.0, 2.5], two, 0.95),
-            equivalence_test(&[1.0, 2.0], &[0.0, 1.0], 0.5, 0.95),
-            non_inferiority_test(&[1.0, 2.0], &[0.5, 1.0], -1.0, 0.95),
         ] {
             assert!(outcome.reason.is_some() && outcome.lower.is_none(), "{outcome:?}");
             assert!(outcome.test.is_some_and(|test| test.p_value.is_none()));
@@ -266,19 +218,6 @@ mod tests {
                 let greater = test(&a, &b, Alternative::Greater, 0.9).test.unwrap().p_value.unwrap();
                 prop_assert!((less + greater - 1.0).abs() < 1e-9);
             }
-        }
-
-        #[test]
-        fn equivalence_agrees_with_its_interval(
-            d in prop::collection::vec(-1.0f64..1.0, 3..30), margin in 0.01f64..1.0
-        ) {
-            let zeros = vec![0.0; d.len()];
-            let outcome = equivalence_test(&d, &zeros, margin, 0.95);
-            let p = outcome.test.unwrap().p_value.unwrap();
-            let inside = outcome.lower.unwrap() > -margin && outcome.upper.unwrap() < margin;
-            prop_assert_eq!(p < 0.05, inside);
-            let outcome = non_inferiority_test(&d, &zeros, margin, 0.95);
-            prop_assert_eq!(outcome.test.unwrap().p_value.unwrap() < 0.05, outcome.lower.unwrap() > -margin);
         }
     }
 }

@@ -3,11 +3,11 @@
 use super::columns::TOO_MANY;
 use super::options::{LEVEL, N_RESAMPLES, SEED, choice, flag, level};
 use crate::options::{FunctionInfo, OptionInfo, OptionKind, Options};
-use crate::stats::bootstrap_ci::{Statistic, bootstrap_ci};
+use crate::stats::bootstrap_ci::{self, Statistic};
 use crate::stats::cluster_mean::ClusterCorrection;
 use crate::stats::exact_moments::ExactMoments;
 use crate::stats::state::{Rows, State};
-use crate::stats::{Outcome, mean_ci, pass_at_k as pass, ratio, student_t, weighted_mean};
+use crate::stats::{Outcome, hall, mean_ci, pass_at_k as pass, ratio, student_t, weighted_mean};
 
 pub(super) const BOOTSTRAP_CI: FunctionInfo = FunctionInfo {
     name: "bootstrap_ci",
@@ -82,41 +82,39 @@ pub(super) fn mean(state: &State, options: &Options) -> Result {
 }
 
 /// What is kept of more values than are looked at one by one.
-fn mean_of_moments(moments: &ExactMoments, options: &Options) -> Outcome {
-    let binary = options.text("kind") == Some("binary");
+fn mean_of_moments(sums: &ExactMoments, options: &Options) -> Outcome {
+    let (n, level) = (sums.n(), level(options));
     let method = match options.text("method").unwrap_or("auto") {
-        "auto" if binary => "wilson",
-        "auto" => "t",
+        "auto" if options.text("kind") == Some("binary") => "wilson",
+        "auto" => "hall",
         other => word(other),
     };
-    let outcome = Outcome { n: moments.n(), level: level(options), method: Some(method), ..Outcome::default() };
-    let (least, greatest) = moments.ends();
-    let Some(central) = moments.central() else {
-        let sum = if moments.has_nan() { "a value is NaN" } else { "the values are too large to be summed" };
-        return outcome.because(if least.is_infinite() || greatest.is_infinite() {
+    let outcome = Outcome { n, level, method: Some(method), ..Outcome::default() };
+    let (least, greatest) = sums.ends();
+    let Some(moments) = sums.moments() else {
+        let reason = if least.is_infinite() || greatest.is_infinite() {
             "a value is infinite"
+        } else if sums.has_nan() {
+            "a value is NaN"
         } else {
-            sum
-        });
+            "the values are too large for sums of their powers"
+        };
+        return outcome.because(reason);
     };
-    let outcome = outcome.estimate(central.mean);
-    let std_error = central.std_error(moments.n());
-    match method {
-        "t" | "normal" | "bca_analytic" if std_error == 0.0 => {
-            outcome.because("the values are too small to be squared")
+    let (mean, std_error) = (moments.mean, moments.std_error());
+    let outcome = outcome.estimate(mean);
+    let bounds = match method {
+        "hall" | "t" | "normal" | "bca_analytic" if std_error == 0.0 => {
+            return outcome.because("the values are too small for sums of their powers");
         }
-        "t" => outcome.std_error(std_error).bounds(student_t::interval(
-            central.mean,
-            std_error,
-            moments.n(),
-            level(options),
-        )),
-        "normal" => {
-            outcome.std_error(std_error).bounds(student_t::normal_interval(central.mean, std_error, level(options)))
-        }
-        "percentile" | "basic" | "bca" | "bootstrap_t" => outcome.because(TOO_MANY),
-        _ => outcome.because("this method needs values of 0 and 1 only"),
-    }
+        "hall" => hall::interval(&moments, n, level),
+        "t" => student_t::interval(mean, std_error, n, level),
+        "normal" => student_t::normal_interval(mean, std_error, level),
+        "bca_analytic" => bootstrap_ci::analytic(&moments, n, level),
+        "percentile" | "basic" | "bca" | "bootstrap_t" => return outcome.because(TOO_MANY),
+        _ => return outcome.because(&format!("{method} needs values of 0 and 1 only")),
+    };
+    outcome.std_error(std_error).bounds(bounds)
 }
 
 /// The word of the table of options that is equal to this one.
@@ -137,7 +135,7 @@ pub(super) fn bootstrap(state: &State, options: &Options) -> Result {
         Some("trimmed_mean") => Statistic::TrimmedMean(options.float("proportiontocut").unwrap_or(0.1)),
         _ => Statistic::Mean,
     };
-    Ok(bootstrap_ci(&x, statistic, &super::options::bootstrap(options)))
+    Ok(bootstrap_ci::bootstrap_ci(&x, statistic, &super::options::bootstrap(options)))
 }
 
 pub(super) fn cluster_mean(state: &State, options: &Options) -> Result {

@@ -4,14 +4,15 @@ use super::options::{
     ALTERNATIVE, LEVEL, MARGIN, N_RESAMPLES, RANK_METHOD, SEED, alternative, choice, flag, level, permutations,
     rank_method,
 };
-use crate::options::{FunctionInfo, Options};
+use crate::options::{FunctionInfo, OptionInfo, Options};
 use crate::stats::Outcome;
 use crate::stats::compare_paired::{Kind, compare_paired, compare_paired_clustered};
+use crate::stats::margin::{equivalence_counts, equivalence_test, non_inferiority_counts, non_inferiority_test};
 use crate::stats::mcnemar::{McnemarMethod, mcnemar_counts};
 use crate::stats::permutation::permutation_test;
 use crate::stats::sign_test::sign_test;
 use crate::stats::state::State;
-use crate::stats::t_tests::{equivalence_test, non_inferiority_test, paired_t_test};
+use crate::stats::t_tests::paired_t_test;
 use crate::stats::wilcoxon::{WilcoxonOptions, ZeroMethod, wilcoxon_test};
 
 pub(super) const PAIRED_T_TEST: FunctionInfo = FunctionInfo { name: "paired_t_test", options: &[ALTERNATIVE, LEVEL] };
@@ -46,29 +47,24 @@ pub(super) const SIGN_TEST: FunctionInfo = FunctionInfo { name: "sign_test", opt
 pub(super) const PERMUTATION_TEST: FunctionInfo =
     FunctionInfo { name: "permutation_test", options: &[ALTERNATIVE, LEVEL, N_RESAMPLES, SEED] };
 
-pub(super) const COMPARE_PAIRED: FunctionInfo = FunctionInfo {
-    name: "compare_paired",
-    options: &[
-        choice(
-            "kind",
-            &["auto", "binary", "bounded", "ordinal", "unbounded"],
-            "\"auto\"",
-            "What the values are, which chooses the test; auto is binary where all of them are 0 or 1, else unbounded.",
-        ),
-        ALTERNATIVE,
-        LEVEL,
-        N_RESAMPLES,
-        SEED,
-    ],
-};
+const KIND: OptionInfo = choice(
+    "kind",
+    &["auto", "binary", "bounded", "ordinal", "unbounded"],
+    "\"auto\"",
+    "What the values are, which chooses the test; auto is binary where all of them are 0 or 1, else unbounded.",
+);
+
+pub(super) const COMPARE_PAIRED: FunctionInfo =
+    FunctionInfo { name: "compare_paired", options: &[KIND, ALTERNATIVE, LEVEL, N_RESAMPLES, SEED] };
 
 pub(super) const COMPARE_PAIRED_CLUSTERED: FunctionInfo =
     FunctionInfo { name: "compare_paired_clustered", options: &[ALTERNATIVE, LEVEL, N_RESAMPLES, SEED] };
 
 pub(super) const NON_INFERIORITY_TEST: FunctionInfo =
-    FunctionInfo { name: "non_inferiority_test", options: &[MARGIN, LEVEL] };
+    FunctionInfo { name: "non_inferiority_test", options: &[MARGIN, KIND, LEVEL] };
 
-pub(super) const EQUIVALENCE_TEST: FunctionInfo = FunctionInfo { name: "equivalence_test", options: &[MARGIN, LEVEL] };
+pub(super) const EQUIVALENCE_TEST: FunctionInfo =
+    FunctionInfo { name: "equivalence_test", options: &[MARGIN, KIND, LEVEL] };
 
 pub(super) const RISK_DIFFERENCE: FunctionInfo =
     FunctionInfo { name: "risk_difference", options: &[ALTERNATIVE, LEVEL] };
@@ -115,18 +111,22 @@ pub(super) fn permutation(state: &State, options: &Options) -> Result {
     Ok(permutation_test(&a, &b, &permutations(options), level(options)))
 }
 
-pub(super) fn compare(state: &State, options: &Options) -> Result {
-    let kind = match options.text("kind") {
+fn kind(state: &State, options: &Options) -> Kind {
+    match options.text("kind") {
         Some("binary") => Kind::Binary,
         Some("bounded") => Kind::Bounded,
         Some("ordinal") => Kind::Ordinal,
         Some("unbounded") => Kind::Unbounded,
         _ if state.n > 0 && state.paired_counts().is_ok() => Kind::Binary,
         _ => Kind::Unbounded,
-    };
+    }
+}
+
+pub(super) fn compare(state: &State, options: &Options) -> Result {
+    let kind = kind(state, options);
     if kind == Kind::Binary {
-        let outcome =
-            mcnemar_counts(&state.paired_counts()?, McnemarMethod::MidP, alternative(options), level(options));
+        let counts = state.paired_counts()?;
+        let outcome = mcnemar_counts(&counts, McnemarMethod::MidP, alternative(options), level(options));
         return Ok(Outcome { method: Some("mcnemar_midp"), ..outcome });
     }
     let [a, b] = state.columns()?;
@@ -139,13 +139,21 @@ pub(super) fn compare_clustered(state: &State, options: &Options) -> Result {
 }
 
 pub(super) fn non_inferiority(state: &State, options: &Options) -> Result {
+    let (margin, kind) = (options.float("margin").unwrap_or(f64::NAN), kind(state, options));
+    if kind == Kind::Binary {
+        return Ok(non_inferiority_counts(&state.paired_counts()?, margin, level(options)));
+    }
     let [a, b] = state.columns()?;
-    Ok(non_inferiority_test(&a, &b, options.float("margin").unwrap_or(f64::NAN), level(options)))
+    Ok(non_inferiority_test(&a, &b, kind, margin, level(options)))
 }
 
 pub(super) fn equivalence(state: &State, options: &Options) -> Result {
+    let (margin, kind) = (options.float("margin").unwrap_or(f64::NAN), kind(state, options));
+    if kind == Kind::Binary {
+        return Ok(equivalence_counts(&state.paired_counts()?, margin, level(options)));
+    }
     let [a, b] = state.columns()?;
-    Ok(equivalence_test(&a, &b, options.float("margin").unwrap_or(f64::NAN), level(options)))
+    Ok(equivalence_test(&a, &b, kind, margin, level(options)))
 }
 
 pub(super) fn risk_difference(state: &State, options: &Options) -> Result {

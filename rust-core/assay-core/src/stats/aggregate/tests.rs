@@ -140,7 +140,7 @@ fn moments_state(state: &[u8]) -> Vec<u8> {
 fn a_mean_finishes_from_moments() {
     let values: Vec<f64> = (0..500).map(|i| f64::from(i * i % 97) / 7.0 + 1e6).collect();
     let state = encode_values(&values, 2);
-    for method in ["t", "normal"] {
+    for method in ["hall", "t", "normal", "bca_analytic"] {
         let with = options(json!({"method": method}));
         let (all, few) =
             (finish("mean_ci", &with, &state).unwrap(), finish("mean_ci", &with, &moments_state(&state)).unwrap());

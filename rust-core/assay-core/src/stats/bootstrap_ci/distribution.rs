@@ -83,7 +83,13 @@ impl Distribution {
                     cumulative.iter().zip(before).map(|(now, before)| now - before)
                 };
                 let mean = sum(values.iter().zip(shares()).map(|(value, share)| value * share));
-                sqrt(sum(values.iter().zip(shares()).map(|(value, share)| (value - mean) * (value - mean) * share)))
+                // Over the largest, so that squares do not overflow.
+                let largest = values.iter().fold(0.0f64, |largest, value| largest.max((value - mean).abs()));
+                if largest == 0.0 {
+                    return 0.0;
+                }
+                let deviations = values.iter().map(|value| (value - mean) / largest);
+                largest * sqrt(sum(deviations.zip(shares()).map(|(d, share)| d * d * share)))
             }
             Distribution::Drawn(values) => Spread::new(values).std,
             Distribution::Mean(resampled) => resampled.std_error(),

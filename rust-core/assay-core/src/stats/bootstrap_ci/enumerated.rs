@@ -8,15 +8,14 @@ use super::{Statistic, What};
 /// Up to this number of different resamples all are looked at.
 const MAX_RESAMPLES: f64 = 200_000.0;
 
-/// The distribution over all resamples of values in ascending order; `None` where there are too many.
-pub(super) fn one_sample(ordered: &[f64], what: What) -> Option<Distribution> {
-    let values = distinct(ordered);
-    if resamples(values.len(), ordered.len()) > MAX_RESAMPLES {
+/// The distribution over all resamples of different values with their counts; `None` where there are too many.
+pub(super) fn one_sample(values: &[(f64, u64)], n: u64, what: What) -> Option<Distribution> {
+    if resamples(values.len(), n as usize) > MAX_RESAMPLES {
         return None;
     }
-    let evaluate = Evaluate::new(&values, what);
+    let evaluate = Evaluate::new(values, what);
     let mut atoms = Vec::new();
-    visit(&values, ordered.len(), |counts, probability| atoms.push((evaluate.of(counts), probability)));
+    visit(values, n as usize, |counts, probability| atoms.push((evaluate.of(counts), probability)));
     Some(Distribution::of_atoms(atoms))
 }
 

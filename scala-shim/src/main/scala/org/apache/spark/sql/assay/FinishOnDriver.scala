@@ -10,7 +10,7 @@ import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
-import org.apache.spark.sql.types.{BinaryType, DataType}
+import org.apache.spark.sql.types.DataType
 
 /** `assay_on_driver(statistic)`: marks a statistic that the driver finishes, on all its cores. */
 private[assay] case class OnDriver(child: Expression) extends UnaryExpression with Unevaluable {

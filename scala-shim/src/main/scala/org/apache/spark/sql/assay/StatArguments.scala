@@ -101,9 +101,9 @@ private[assay] final case class StatKind(
       }
     }
     if (others.length > 1) throw Arguments.invalid(s"$name takes its arguments as ${FunctionTable.signature(name)}")
-    val given = FunctionOptions.of(name, others.headOption)
-    constant(name, given)
-    val all = given.constant.deepCopy()
+    val byName = FunctionOptions.of(name, others.headOption)
+    constant(name, byName)
+    val all = byName.constant.deepCopy()
     all.setAll[JsonNode](named)
     all
   }

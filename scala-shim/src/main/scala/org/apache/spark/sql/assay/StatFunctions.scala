@@ -2,8 +2,6 @@ package org.apache.spark.sql.assay
 
 import StatArgument._
 
-import org.apache.spark.sql.types._
-
 /** The statistics of the function table. What options they have the engine says. */
 private[assay] object StatFunctions {
 
