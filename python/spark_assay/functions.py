@@ -15,10 +15,11 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from spark_assay import _corpus_functions, _metric_functions
+from spark_assay import _corpus_functions, _metric_functions, _stat_functions
 from spark_assay._columns import ColumnOrName, call, column, option_columns
 from spark_assay._corpus_functions import *  # noqa: F403
 from spark_assay._metric_functions import *  # noqa: F403
+from spark_assay._stat_functions import *  # noqa: F403
 
 _T = TypeVar("_T")
 PerRow: TypeAlias = _T | Column
@@ -27,6 +28,7 @@ PerRow: TypeAlias = _T | Column
 __all__ = [
     *_corpus_functions.__all__,
     *_metric_functions.__all__,
+    *_stat_functions.__all__,
     "assay_model",
     "assay_progress",
     "assay_version",
@@ -429,9 +431,9 @@ def mean_ci(
     Args:
         x: DOUBLE, or BOOLEAN as 0/1. NULL is left out and counted.
         level: The confidence level, 0.95 by default.
-        method: How the interval is made. ``auto`` (default) is ``wilson`` for kind ``binary`` and ``hall``, Student's t
-            that follows the skewness of the values, for others.
-        n_resamples: How many resamples the bootstrap methods draw, 9,999 by default.
+        method: How the interval is made. ``auto`` (default) is ``wilson`` for kind ``binary`` and ``hall``, which
+            follows the skewness of the values, for others.
+        n_resamples: How many resamples are drawn, where any are; 9,999 by default.
         seed: The seed of the resampling, 0 by default.
         kind: What the values are. ``auto`` (default) is ``binary`` where all of them are 0 or 1.
 

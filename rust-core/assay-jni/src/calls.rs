@@ -20,8 +20,8 @@ use crate::{journals, registry};
 /// How long the lease thread waits for a message before it looks whether its application still runs.
 const MESSAGE_WAIT: Duration = Duration::from_millis(250);
 
-/// Runs one operation. Input and output are JSON, but for `finish`, whose input ends with the state's bytes, and the
-/// messages of quotas: `quota_message` gives one or nothing, `quota_reply` and `quota_lost` give what is to be logged;
+/// Runs one operation. Input and output are JSON, but for `finish`, `finish_all` and `fold_moments`, whose input ends with
+/// states, and the messages of quotas: `quota_message` gives one or nothing, `quota_reply` and `quota_lost` give what is to be logged;
 /// the latter takes "absent" where the driver keeps no quotas.
 pub(crate) fn call(operation: &str, input: &[u8]) -> Result<Vec<u8>> {
     let hub = Hub::of_process();
@@ -63,6 +63,8 @@ pub(crate) fn call(operation: &str, input: &[u8]) -> Result<Vec<u8>> {
             json!({ "hint": error::hint(&request.name, request.known.iter().map(String::as_str)) })
         }
         "finish" => finish(input)?,
+        "finish_all" => finish_all(input)?,
+        "fold_moments" => return fold_moments(input),
         "cancel_all" => {
             registry::cancel_all();
             inference::runtime::shutdown();
@@ -109,7 +111,7 @@ fn describe() -> Value {
 fn all_functions() -> impl Iterator<Item = &'static FunctionInfo> {
     eval::functions()
         .chain(corpus::FUNCTIONS.iter())
-        .chain(stats::FUNCTIONS)
+        .chain(stats::AGGREGATES.iter().map(|aggregate| &aggregate.info))
         .chain([&provider::FUNCTION, &provider::EMBED])
 }
 
@@ -153,8 +155,8 @@ impl FunctionCheck {
         if corpus::is_corpus(&self.function.name) {
             return corpus::check(&self.function.name, &self.function.options);
         }
-        if let Some(aggregate) = stats::FUNCTIONS.iter().find(|f| f.name == self.function.name) {
-            return assay_core::options::resolve(aggregate, &self.function.options).map(|_| ());
+        if stats::is_aggregate(&self.function.name) {
+            return stats::check_function(&self.function.name, &self.function.options);
         }
         let spec = FunctionSpec {
             name: self.function.name,
@@ -226,6 +228,31 @@ fn finish(input: &[u8]) -> Result<Value> {
         stats::finish_with_threads(&request.name, &request.options, state, 1)?
     };
     Ok(outcome_json(&outcome))
+}
+
+/// Input: the header of `finish`, then states, each behind its length. Output: a list of what `finish` gives, computed on all cores.
+fn finish_all(input: &[u8]) -> Result<Value> {
+    let (request, bytes): (Finish, _) = read_with_bytes(input)?;
+    let outcomes = stats::finish_all(&request.name, &request.options, &states(bytes)?)?;
+    Ok(outcomes.iter().map(outcome_json).collect())
+}
+
+/// Input: states, each behind its length. Output: the moments of all of them.
+fn fold_moments(input: &[u8]) -> Result<Vec<u8>> {
+    stats::fold_moments(&states(input)?)
+}
+
+/// States, each behind its length (u32, little-endian).
+fn states(mut rest: &[u8]) -> Result<Vec<&[u8]>> {
+    let malformed = || Error::new(ErrorKind::InvalidSpec, "a message from the jar is cut short");
+    let mut states = Vec::new();
+    while !rest.is_empty() {
+        let (length, after) = rest.split_first_chunk::<4>().ok_or_else(malformed)?;
+        let (state, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(malformed)?;
+        states.push(state);
+        rest = after;
+    }
+    Ok(states)
 }
 
 /// JSON has no NaN and no infinity, so doubles go as their bits.

@@ -16,15 +16,18 @@ use crate::exec::completion_schema::fields;
 use crate::exec::corpus::{COUNTS, Counting};
 use crate::exec::ipc::{check_columns, read_batch, write_batch};
 use crate::exec::metric::Together;
+use crate::exec::numbers::{adjusted, numbers};
 use crate::exec::requests::RequestPlan;
 use crate::exec::scores::{SCORES, Scores};
 use crate::exec::text::{self, TextFunction};
 use crate::exec::values::StructRows;
 use crate::inference::{Estimator, Tokens};
 use crate::metrics::{self, Stop};
-use crate::options::{FunctionInfo, check_per_row, resolve};
+use crate::options::{FunctionInfo, Options, check_per_row, resolve};
 use crate::provider::{FUNCTION as COMPLETE, Prepared, check_model};
 use crate::spec::{CallKind, EvalSpec, FunctionSpec, ModelConf, PromptSpec};
+use crate::stats::p_adjust::Adjustment;
+use crate::stats::row_functions::{NUMBER_FUNCTIONS, NumberFunction, P_ADJUST, adjustment};
 use crate::template::Template;
 
 /// `llm_prompt(template, struct)`.
@@ -41,8 +44,9 @@ pub const ESTIMATE: FunctionInfo = FunctionInfo { name: "llm_estimate", options:
 
 /// Every row function that [`EvalSession`] evaluates.
 pub fn functions() -> impl Iterator<Item = &'static FunctionInfo> {
-    let others = [&PROMPT, &REQUEST, &REQUEST_KEY, &ESTIMATE, &SCORES];
-    others.into_iter().chain(text::FUNCTIONS.iter().copied()).chain(metrics::FUNCTIONS)
+    let others = [&PROMPT, &REQUEST, &REQUEST_KEY, &ESTIMATE, &SCORES, &P_ADJUST];
+    let of_numbers = NUMBER_FUNCTIONS.iter().map(|function| &function.info);
+    others.into_iter().chain(text::FUNCTIONS.iter().copied()).chain(metrics::FUNCTIONS).chain(of_numbers)
 }
 
 /// Checks one call of a row function as far as that is possible before there are rows.
@@ -196,6 +200,13 @@ impl Step {
     /// A column for each of `results`.
     fn eval(&self, columns: &[ArrayRef], rows: usize, stop: &Stop) -> Result<Vec<ArrayRef>> {
         let column = match (&self.kernel, self.args.as_slice()) {
+            (Kernel::Numbers(function, options), args) => {
+                let arguments: Vec<&ArrayRef> = args.iter().map(|&arg| &columns[arg]).collect();
+                numbers(function, options, &arguments, rows)
+                    .map_err(|i| self.unsupported(args[i], columns[args[i]].data_type(), "a DOUBLE"))
+            }
+            (Kernel::Adjust(adjustment), &[column]) => adjusted(&columns[column], *adjustment)
+                .ok_or_else(|| self.unsupported(column, columns[column].data_type(), "an ARRAY<DOUBLE>")),
             (Kernel::Prompt(template), &[rows_arg]) => match columns[rows_arg].data_type() {
                 DataType::Null => Ok(Arc::new(StringArray::new_null(rows)) as ArrayRef),
                 DataType::Struct(_) => prompts(template, &columns[rows_arg])
@@ -238,6 +249,8 @@ enum Kernel {
     Scores(Scores),
     Counts(Counting),
     Text(TextFunction),
+    Numbers(&'static NumberFunction, Options),
+    Adjust(Adjustment),
     Prompt(Box<Template>),
     Request { plan: Box<RequestPlan>, about: About },
 }
@@ -318,6 +331,14 @@ impl Kernel {
             constants_only(info)?;
             return TextFunction::new(info, resolve(info, options)?, stop).map(Kernel::Text);
         }
+        if let Some(function) = NUMBER_FUNCTIONS.iter().find(|function| function.info.name == name) {
+            constants_only(&function.info)?;
+            return Ok(Kernel::Numbers(function, resolve(&function.info, options)?));
+        }
+        if name == P_ADJUST.name {
+            constants_only(&P_ADJUST)?;
+            return Ok(Kernel::Adjust(adjustment(&resolve(&P_ADJUST, options)?)));
+        }
         let Some(info) = metrics::find(name) else {
             return Err(Error::new(
                 ErrorKind::UnknownFunction,
@@ -335,6 +356,8 @@ impl Kernel {
             Kernel::Scores(_) => SCORES.name,
             Kernel::Counts(_) => COUNTS.name,
             Kernel::Text(function) => function.name(),
+            Kernel::Numbers(function, _) => function.info.name,
+            Kernel::Adjust(_) => P_ADJUST.name,
             Kernel::Prompt(_) => PROMPT.name,
             Kernel::Request { about, .. } => about.function().name,
         }
@@ -343,7 +366,8 @@ impl Kernel {
     fn arity(&self) -> usize {
         match self {
             Kernel::Metrics(_) | Kernel::Scores(_) | Kernel::Counts(_) => 2,
-            Kernel::Prompt(_) | Kernel::Request { .. } | Kernel::Text(_) => 1,
+            Kernel::Numbers(function, _) => function.arguments.len(),
+            Kernel::Prompt(_) | Kernel::Request { .. } | Kernel::Text(_) | Kernel::Adjust(_) => 1,
         }
     }
 }

@@ -11,6 +11,7 @@
 //! | `ready` | what is made once for a session and kept between batches |
 //! | `corpus` | metrics of a corpus: counts of rows, and their end |
 //! | `text` | row functions of one column |
+//! | `numbers` | row functions of numbers |
 //! | `requests` | rows as requests to a model: prompts and per-row options |
 //! | `complete` | model calls: batches in, finished rows out as they finish |
 //! | `completion_schema` | the completion struct as a column |
@@ -33,6 +34,7 @@ mod chats;
 mod columns;
 mod known;
 mod metric;
+mod numbers;
 mod ready;
 mod scores;
 mod text;

@@ -289,7 +289,7 @@ pub(super) fn bca_probabilities(z0: f64, acceleration: f64, tail: f64) -> (f64, 
 
 /// The bca interval of a mean from its first four moments: z0 and the acceleration are both a sixth of the skewness of the
 /// mean, and the quantiles are those of Cornish and Fisher.
-fn analytic(moments: &Moments, n: u64, level: f64) -> (f64, f64) {
+pub(super) fn analytic(moments: &Moments, n: u64, level: f64) -> (f64, f64) {
     let (root, n) = (sqrt(n as f64), n as f64);
     let (skewness, kurtosis) = (moments.skewness() / root, moments.excess_kurtosis() / n);
     let std_error = moments.population_std() / root;

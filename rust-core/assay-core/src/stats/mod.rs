@@ -9,12 +9,14 @@
 //! | `sign_test`, `binomial_test`, `mann_whitney`, `two_proportions` | other tests |
 //! | `cohens_d`, `cohens_h`, `cliffs_delta`, `odds_ratio` | effect sizes |
 //! | `agreement` | kappa, alpha, correlations |
-//! | `p_adjust`, `power` | many tests; tests to come |
+//! | `p_adjust`, `power`, `row_functions` | many tests; tests to come; both as functions of a row |
 //! | `common` | alternatives, checks, spreads, parts of an outcome |
 //! | `hodges_lehmann`, `half_sums`, `ranks`, `roots` | what several tests are made of |
 //! | `additive` | intervals of statistics of sums over rows; two systems compared by one |
 //! | `two_level`, `missing` | repeats of examples; what missing rows could change |
+//! | `aggregate` | the SQL aggregates: options, and from a state to its outcome |
 //! | `state` | the bytes that partial aggregates are merged into |
+//! | `exact_moments` | what is left of a sample that is too large to be kept |
 //! | `moments`, `sums` | mean and deviations; sums that are exact, whatever the order |
 //! | `rng`, `binomial` | random numbers from a counter, binomial numbers from those |
 //! | `special` | distributions |
@@ -28,6 +30,7 @@
 //! resample, and transcendental functions from `libm`, never from the platform.
 
 pub mod additive;
+pub mod aggregate;
 pub mod agreement;
 pub mod binomial;
 pub mod binomial_test;
@@ -40,6 +43,7 @@ pub mod cohens_h;
 pub mod common;
 pub mod compare_paired;
 pub mod descriptive;
+pub mod exact_moments;
 mod half_sums;
 pub mod hall;
 mod hodges_lehmann;
@@ -59,6 +63,7 @@ mod ranks;
 pub mod ratio;
 pub mod rng;
 mod roots;
+pub mod row_functions;
 pub mod sign_test;
 pub mod special;
 pub mod state;
@@ -71,16 +76,10 @@ pub mod weighted_mean;
 pub mod wilcoxon;
 pub mod wilson;
 
+pub use aggregate::{AGGREGATES, check_function, finish, finish_all, finish_with_threads, fold_moments, is_aggregate};
 pub use common::Alternative;
 
-use serde_json::{Map, Value};
-
-use crate::error::{Error, ErrorKind, Result, hint};
-use crate::options::{FunctionInfo, resolve};
-use state::Sample;
-
-/// Every aggregate.
-pub const FUNCTIONS: &[FunctionInfo] = &[mean_ci::INFO];
+use crate::error::{Error, Result};
 
 /// What an aggregate gives. A field is `None` where SQL shows NULL; a bound may be infinite.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -130,47 +129,6 @@ pub struct TestOutcome {
     pub n_discordant: Option<u64>,
 }
 
-/// Checks the options of an aggregate before there are rows.
-///
-/// Errors: [`ErrorKind::UnknownFunction`], [`ErrorKind::UnknownOption`], [`ErrorKind::InvalidOption`].
-pub fn check_function(function: &str, options: &Map<String, Value>) -> Result<()> {
-    resolve(find(function)?, options).map(|_| ())
-}
-
-/// The result of aggregate `function` over a merged `state`, whose format is that of [`state`].
-///
-/// Bootstrap methods use the threads of rayon's current pool; see [`finish_with_threads`].
-///
-/// Errors: those of [`check_function`], and [`ErrorKind::MalformedBatch`] for a state that cannot be read. Values for
-/// which there is no result (none, one, constant, NaN, infinite) are not an error but a `reason`.
-///
-/// ```
-/// use assay_core::stats::{finish, state};
-/// let state = state::encode_values(&[1.0, 2.0, 4.0], 0);
-/// let outcome = finish("mean_ci", &serde_json::Map::new(), &state).unwrap();
-/// assert_eq!(outcome.estimate, Some(7.0 / 3.0));
-/// assert_eq!(outcome.method, Some("hall"));
-/// ```
-pub fn finish(function: &str, options: &Map<String, Value>, state: &[u8]) -> Result<Outcome> {
-    let info = find(function)?;
-    let options = resolve(info, options)?;
-    let sample = Sample::decode(state).map_err(|e| e.context(info.name))?;
-    match info.name {
-        "mean_ci" => Ok(mean_ci::mean_ci(&sample, &options)),
-        other => Err(Error::internal(format!("{other} is declared but not implemented"))),
-    }
-}
-
-/// [`finish`] on `threads` threads, for callers that share the machine. The result does not depend on it.
-pub fn finish_with_threads(
-    function: &str,
-    options: &Map<String, Value>,
-    state: &[u8],
-    threads: usize,
-) -> Result<Outcome> {
-    with_threads(threads, || finish(function, options, state))?
-}
-
 /// Runs `work` on so many threads.
 pub fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> Result<T> {
     let pool = rayon::ThreadPoolBuilder::new()
@@ -178,33 +136,4 @@ pub fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) ->
         .build()
         .map_err(|e| Error::internal(format!("no threads for statistics: {e}")))?;
     Ok(pool.install(work))
-}
-
-fn find(function: &str) -> Result<&'static FunctionInfo> {
-    FUNCTIONS.iter().find(|info| info.name == function).ok_or_else(|| {
-        Error::new(
-            ErrorKind::UnknownFunction,
-            format!("there is no aggregate {function}{}", hint(function, FUNCTIONS.iter().map(|info| info.name))),
-        )
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn unknown_functions_and_options_name_the_nearest() {
-        let none = Map::new();
-        let e = finish("mean_cj", &none, &[]).unwrap_err();
-        assert_eq!(
-            (e.kind(), e.message()),
-            (ErrorKind::UnknownFunction, "there is no aggregate mean_cj; did you mean 'mean_ci'?")
-        );
-        let options = json!({"levl": 0.9}).as_object().cloned().unwrap();
-        assert_eq!(check_function("mean_ci", &options).unwrap_err().kind(), ErrorKind::UnknownOption);
-        let options = json!({"level": 1.0}).as_object().cloned().unwrap();
-        assert_eq!(check_function("mean_ci", &options).unwrap_err().kind(), ErrorKind::InvalidOption);
-    }
 }

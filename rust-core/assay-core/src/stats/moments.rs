@@ -48,6 +48,11 @@ impl Moments {
         Some(Moments { mean, scale, n, squares, cubes, fourths })
     }
 
+    /// Moments that are known, from sums of the squares, cubes and fourth powers of `n` deviations from `mean`.
+    pub(super) fn known(mean: f64, n: u64, [squares, cubes, fourths]: [f64; 3]) -> Moments {
+        Moments { mean, scale: 1.0, n: n as f64, squares, cubes, fourths }
+    }
+
     /// s / sqrt(n), with n - 1 in s; needs two values.
     pub fn std_error(&self) -> f64 {
         sqrt(self.squares / (self.n - 1.0) / self.n) / self.scale

@@ -95,6 +95,55 @@ impl ExactSum {
         last.signum().min(0)
     }
 
+    /// Adds another sum.
+    pub fn merge(&mut self, other: &ExactSum) {
+        self.pass_carries();
+        let mut other = other.clone();
+        other.pass_carries();
+        self.digits.iter_mut().zip(other.digits).for_each(|(digit, more)| *digit += more);
+        self.special += other.special;
+        self.additions = 2;
+    }
+
+    /// The sum as three doubles that add up to it but for less than 2^-150 of it; their order is that of their size.
+    pub fn parts(&self) -> [f64; 3] {
+        let mut rest = self.clone();
+        std::array::from_fn(|_| {
+            let part = rest.value();
+            if part.is_finite() {
+                rest.add(-part);
+            }
+            part
+        })
+    }
+
+    /// How many bytes [`ExactSum::encode`] writes.
+    pub const ENCODED: usize = 8 * (DIGITS + 1);
+
+    /// Writes the sum, so that equal sums are equal bytes.
+    pub fn encode(&self, bytes: &mut Vec<u8>) {
+        let mut sum = self.clone();
+        sum.pass_carries();
+        bytes.extend(sum.special.to_le_bytes());
+        sum.digits.iter().for_each(|digit| bytes.extend(digit.to_le_bytes()));
+    }
+
+    /// Reads what [`ExactSum::encode`] wrote; `None` for anything else.
+    pub fn decode(bytes: &[u8]) -> Option<ExactSum> {
+        let words = bytes.as_chunks::<8>().0;
+        let (special, digits) = words.split_first()?;
+        let digits: [i64; DIGITS] =
+            digits.iter().map(|word| i64::from_le_bytes(*word)).collect::<Vec<_>>().try_into().ok()?;
+        let carried = digits[..DIGITS - 1].iter().all(|digit| (0..1 << 32).contains(digit));
+        // What the last digit holds for as many of the largest doubles as can be counted.
+        let small = digits[DIGITS - 1].unsigned_abs() < 1 << 62;
+        (bytes.len() == Self::ENCODED && carried && small).then_some(ExactSum {
+            digits,
+            additions: 1,
+            special: f64::from_le_bytes(*special),
+        })
+    }
+
     /// The sum, rounded once to the nearest double (ties to even).
     pub fn value(&self) -> f64 {
         if self.special != 0.0 || self.special.is_nan() {
@@ -168,6 +217,25 @@ mod tests {
             let mut times = ExactSum::default();
             times.add_times(x, count);
             prop_assert_eq!(times.value(), sum(&vec![x; count as usize]));
+        }
+
+        #[test]
+        fn merged_and_written_sums_are_the_sum(values in prop::collection::vec(-1e300f64..1e300, 0..40), at in 0usize..40) {
+            let (left, right) = values.split_at(at.min(values.len()));
+            let [mut first, second] = [left, right].map(|values| {
+                let mut sum = ExactSum::default();
+                values.iter().for_each(|&x| sum.add(x));
+                let mut bytes = Vec::new();
+                sum.encode(&mut bytes);
+                ExactSum::decode(&bytes).unwrap()
+            });
+            first.merge(&second);
+            prop_assert_eq!(first.value(), sum(&values));
+            let [high, middle, low] = first.parts();
+            first.add(-high);
+            first.add(-middle);
+            first.add(-low);
+            prop_assert!(first.value().abs() <= high.abs() * 2f64.powi(-150));
         }
 
         #[test]

@@ -114,6 +114,14 @@ object AssayConf {
       "terminal where Spark's own progress bar is off."
   )
 
+  val StatsMaxValues: Setting = Setting(
+    "spark.assay.stats.maxValues",
+    "16777216",
+    "rows",
+    "So many rows of a group an aggregate keeps where more than 4096 of them are distinct; 8 bytes each and column. Above it a mean is " +
+      "finished from exact sums of powers, as t or bca_analytic, and other statistics are NULL with a reason."
+  )
+
   val settings: Seq[Setting] =
     Seq(
       BatchMaxRows,
@@ -130,6 +138,7 @@ object AssayConf {
       NativePathSetting,
       PrefixOrder,
       ShowProgress,
+      StatsMaxValues,
       WindowFirstRows,
       WindowMaxBytes,
       WindowMaxRows

@@ -9,7 +9,7 @@ private[assay] object Arguments {
 
   def count(function: String, children: Seq[Expression], min: Int, max: Int): Unit =
     if (children.length < min || children.length > max) {
-      val wanted = if (min == max) s"$min" else s"$min or $max"
+      val wanted = if (min == max) s"$min" else s"$min ${if (max == min + 1) "or" else "to"} $max"
       throw invalid(s"$function takes $wanted arguments, not ${children.length}: ${FunctionTable.signature(function)}")
     }
 
@@ -50,6 +50,11 @@ private[assay] object Arguments {
   def numbers(function: String, what: String, argument: Expression): Unit = argument.dataType match {
     case NullType | ArrayType(_: NumericType, _) | ArrayType(NullType, _) => ()
     case other => throw invalid(s"$function: the $what must be ARRAY<DOUBLE>, not ${other.sql}; cast them")
+  }
+
+  def number(function: String, what: String, argument: Expression): Unit = argument.dataType match {
+    case NullType | _: NumericType => ()
+    case other => throw invalid(s"$function: $what must be DOUBLE, not ${other.sql}; cast it")
   }
 
   def prompt(function: String, argument: Expression): Unit = argument.dataType match {

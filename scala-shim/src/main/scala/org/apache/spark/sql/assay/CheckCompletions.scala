@@ -10,8 +10,10 @@ private[assay] object CheckCompletions extends (LogicalPlan => Unit) {
   def apply(plan: LogicalPlan): Unit = plan.foreach { node =>
     node.expressions.foreach(_.foreach {
       case call: ModelCall => throw notAllowed(call.kind, place(node))
-      case AggregateExpression(f: MeanCi, _, true, _, _) =>
+      case AggregateExpression(f @ (_: StatAggregate | _: CorpusMetric | _: CountedCorpus), _, true, _, _) =>
         throw Arguments.invalid(s"${f.prettyName}(DISTINCT ...) is not supported: each row is an observation")
+      case _: OnDriver =>
+        throw Arguments.invalid(s"${OnDriver.name} stands over a statistic of a GROUP BY or of all rows, not over a window")
       case _ => ()
     })
   }

@@ -23,7 +23,7 @@ private[assay] case class CorpusMetric(
 ) extends TypedImperativeAggregate[CorpusState] {
   override def prettyName: String = name
   override def nullable: Boolean = false
-  override def dataType: DataType = MeanCi.resultType
+  override def dataType: DataType = StatResult.interval
 
   override def checkInputDataTypes(): TypeCheckResult = {
     counted
@@ -71,7 +71,7 @@ private[assay] case class CountedCorpus(
     with UnaryLike[Expression] {
   override def prettyName: String = name
   override def nullable: Boolean = false
-  override def dataType: DataType = MeanCi.resultType
+  override def dataType: DataType = StatResult.interval
 
   override def createAggregationBuffer(): CorpusState = new CorpusState
 
@@ -84,7 +84,7 @@ private[assay] case class CountedCorpus(
   override def serialize(state: CorpusState): Array[Byte] = state.serialize()
   override def deserialize(bytes: Array[Byte]): CorpusState = CorpusState.deserialize(bytes)
   override def eval(state: CorpusState): Any =
-    Finisher.finish(name, options, state.serialize(), MeanCi.resultType)
+    StatResult.finish(name, options, _ ++ state.serialize(), StatResult.interval)
 
   override def withNewMutableAggBufferOffset(offset: Int): CountedCorpus = copy(mutableAggBufferOffset = offset)
   override def withNewInputAggBufferOffset(offset: Int): CountedCorpus = copy(inputAggBufferOffset = offset)

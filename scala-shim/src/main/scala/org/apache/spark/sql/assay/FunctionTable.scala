@@ -82,7 +82,7 @@ private[assay] object FunctionTable {
     "llm_request" -> RowFunction.request,
     "llm_request_key" -> RowFunction.request,
     "llm_estimate" -> RowFunction.estimate
-  ) ++ MetricFunctions.rowFunctions
+  ) ++ MetricFunctions.rowFunctions ++ StatFunctions.rowFunctions
 
   def rowFunction(name: String): RowFunction = rowFunctions(name)
 
@@ -192,23 +192,11 @@ private[assay] object FunctionTable {
       "STRING",
       "The key of the request, SHA-256 in hexadecimal: equal requests have equal keys. NULL for a NULL prompt.",
       ("length(llm_request_key('mock', 'Hello'))", "64")
-    ),
-    FunctionEntry(
-      MeanCi.name,
-      "x [, options]",
-      MeanCi.resultType.sql,
-      "The mean of x, numeric or BOOLEAN, with a confidence interval. Options: level (0.95), method (auto, t, normal, wilson, " +
-        "percentile, bca), n_resamples (9999), seed (0), kind (auto, binary, bounded, ordinal, unbounded). NULLs are counted " +
-        "in n_null and left out. Where no interval can be given its bounds are NULL and `reason` says why.",
-      ("round(mean_ci(x).upper, 3) FROM VALUES (1), (1), (0), (1) AS t(x)", "0.954"),
-      "agg_funcs",
-      classOf[MeanCi].getName,
-      MeanCi(_)
     )
   )
 
   /** By kind and name. */
-  val entries: Seq[FunctionEntry] = (own ++ MetricFunctions.entries).sortBy(e => (e.group == "agg_funcs", e.name))
+  val entries: Seq[FunctionEntry] = (own ++ MetricFunctions.entries ++ StatFunctions.entries).sortBy(e => (e.group == "agg_funcs", e.name))
 
   def signature(name: String): String = entries.find(_.name == name).fold(name)(_.signature)
 

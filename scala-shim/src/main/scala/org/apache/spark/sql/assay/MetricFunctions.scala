@@ -17,7 +17,7 @@ private[assay] object MetricFunctions {
     FunctionEntry(
       name,
       "prediction, reference [, options]",
-      MeanCi.resultType.sql,
+      StatResult.interval.sql,
       s"$usage With a bootstrap interval over rows, whose counts are added up; other options: level (0.95), method (auto, percentile, " +
         "basic, bca; auto is bca), n_resamples (1000), seed (0). Rows in which the prediction or the reference is NULL, or no reference " +
         "is left, are counted in n_null. Where no interval can be given its bounds are NULL and `reason` says why.",

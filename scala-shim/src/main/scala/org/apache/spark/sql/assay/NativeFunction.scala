@@ -205,6 +205,31 @@ private[assay] object RowFunction {
     }
   )
 
+  /** `(a number for each name [, options])`, DOUBLE. */
+  def numbers(names: Seq[String]): RowFunction = RowFunction(
+    _ => DoubleType,
+    (name, children) => {
+      Arguments.count(name, children, names.length, names.length + 1)
+      names.zip(children).foreach { case (what, child) => Arguments.number(name, what, child) }
+      val (call, columns) = checked(name, children.lift(names.length), None)
+      (children.take(names.length).map(Cast(_, DoubleType)) ++ columns, call)
+    }
+  )
+
+  /** `(p_values [, method])`, ARRAY<DOUBLE>; the method may come as an option. */
+  val adjustment: RowFunction = RowFunction(
+    _ => ArrayType(DoubleType),
+    (name, children) => {
+      Arguments.count(name, children, 1, 2)
+      Arguments.numbers(name, "p-values", children.head)
+      val options = children.lift(1).map { argument =>
+        if (StatKind.isWord(argument)) CreateNamedStruct(Seq(Literal("method"), argument)) else argument
+      }
+      val (call, columns) = checked(name, options, None)
+      (Cast(children.head, ArrayType(DoubleType)) +: columns, call)
+    }
+  )
+
   /** What a row adds to a metric of a corpus: `(prediction, reference)`, BINARY. */
   def counts(metric: String, children: Seq[Expression], options: String): BoundFunction =
     BoundFunction(

@@ -18,6 +18,7 @@ object Registration {
     CacheFunctions.register(extensions)
     extensions.injectPostHocResolutionRule(_ => ExtractCompletions)
     extensions.injectPostHocResolutionRule(_ => BindFunctions)
+    extensions.injectPostHocResolutionRule(_ => FinishOnDriver)
     extensions.injectCheckRule(_ => CheckCompletions)
     extensions.injectOptimizerRule(_ => PushThroughCompletion)
     extensions.injectPreCBORule(_ => ExtractNative)
@@ -47,6 +48,8 @@ private[assay] object PlanOperators extends SparkStrategy {
     case CacheActionPlan(action, options, output) => CacheActionExec(action, options, output) :: Nil
     case NativeEval(functions, results, carried, child) =>
       NativeEvalExec(functions, results, carried, planLater(child)) :: Nil
+    case FinishStates(calls, states, results, child) =>
+      FinishStatesExec(calls, states, results, planLater(child)) :: Nil
     case _ => Nil
   }
 }
