@@ -18,6 +18,8 @@ use crate::exec::ipc::{read_batch, write_batch};
 use crate::exec::metric::scores;
 use crate::exec::requests::RequestPlan;
 use crate::exec::scores::{SCORES, Scores};
+#[cfg(feature = "semantic")]
+use crate::exec::semantic::{self, SemanticFunction};
 use crate::exec::text::{self, TextFunction};
 use crate::exec::values::StructRows;
 use crate::inference::{Estimator, Tokens};
@@ -42,6 +44,8 @@ pub const ESTIMATE: FunctionInfo = FunctionInfo { name: "llm_estimate", options:
 /// Every row function that [`EvalSession`] evaluates.
 pub fn functions() -> impl Iterator<Item = &'static FunctionInfo> {
     let others = [&PROMPT, &REQUEST, &REQUEST_KEY, &ESTIMATE, &SCORES];
+    #[cfg(feature = "semantic")]
+    let others = others.into_iter().chain(semantic::FUNCTIONS.iter().copied());
     others.into_iter().chain(text::FUNCTIONS.iter().copied()).chain(metrics::FUNCTIONS)
 }
 
@@ -178,6 +182,11 @@ impl Step {
                     .map_err(|e| e.context(format!("{} (column {rows_arg})", self.name))),
                 other => Err(self.unsupported(rows_arg, other, "a STRUCT")),
             },
+            #[cfg(feature = "semantic")]
+            (Kernel::Semantic(function), args) => {
+                let arrays: Vec<&ArrayRef> = args.iter().map(|&arg| &columns[arg]).collect();
+                function.eval(&arrays, rows, stop, &|i, found, wanted| self.unsupported(args[i], found, wanted))
+            }
             (kernel, &[prediction, reference]) => {
                 let predictions =
                     Texts::new(&columns[prediction]).map_err(|t| self.unsupported(prediction, &t, "a STRING"))?;
@@ -211,12 +220,20 @@ impl Step {
 
 /// What a step does with its columns.
 enum Kernel {
-    Metric { info: &'static MetricInfo, options: Options },
+    Metric {
+        info: &'static MetricInfo,
+        options: Options,
+    },
     Scores(Scores),
     Counts(Counting),
+    #[cfg(feature = "semantic")]
+    Semantic(SemanticFunction),
     Text(TextFunction),
     Prompt(Box<Template>),
-    Request { plan: Box<RequestPlan>, about: About },
+    Request {
+        plan: Box<RequestPlan>,
+        about: About,
+    },
 }
 
 /// What is asked about a request.
@@ -287,6 +304,11 @@ impl Kernel {
         if let (Some(metric), true) = (constant, name == COUNTS.name) {
             return Counting::new(metric, options).map(Kernel::Counts);
         }
+        #[cfg(feature = "semantic")]
+        if let Some(info) = semantic::FUNCTIONS.iter().find(|info| info.name == name) {
+            constants_only(info)?;
+            return SemanticFunction::new(info, resolve(info, options)?, constant).map(Kernel::Semantic);
+        }
         if constant.is_some() {
             return invalid(format!("{name} takes no constant"));
         }
@@ -311,6 +333,8 @@ impl Kernel {
             Kernel::Metric { info, .. } => info.function.name,
             Kernel::Scores(_) => SCORES.name,
             Kernel::Counts(_) => COUNTS.name,
+            #[cfg(feature = "semantic")]
+            Kernel::Semantic(function) => function.name(),
             Kernel::Text(function) => function.name(),
             Kernel::Prompt(_) => PROMPT.name,
             Kernel::Request { about, .. } => about.function().name,
@@ -319,6 +343,8 @@ impl Kernel {
 
     fn arity(&self) -> usize {
         match self {
+            #[cfg(feature = "semantic")]
+            Kernel::Semantic(function) => function.arity(),
             Kernel::Metric { .. } | Kernel::Scores(_) | Kernel::Counts(_) => 2,
             Kernel::Prompt(_) | Kernel::Request { .. } | Kernel::Text(_) => 1,
         }

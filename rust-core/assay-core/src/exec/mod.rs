@@ -10,6 +10,7 @@
 //! | `metric`, `scores` | metrics of pairs: one, or several in one pass |
 //! | `corpus` | metrics of a corpus: counts of rows, and their end |
 //! | `text` | row functions of one column |
+//! | `semantic` | row functions over vectors and local models |
 //! | `requests` | rows as requests to a model: prompts and per-row options |
 //! | `complete` | model calls: batches in, finished rows out as they finish |
 //! | `completion_schema` | the completion struct as a column |
@@ -33,6 +34,8 @@ mod columns;
 mod known;
 mod metric;
 mod scores;
+#[cfg(feature = "semantic")]
+mod semantic;
 mod text;
 
 pub use complete::CompleteSession;
