@@ -50,12 +50,13 @@ def peer(folder: str, path: str, threads: int, rounds: int) -> None:
             model.encode(data)
 
     read = time.perf_counter() - begun
-    seconds = []
+    seconds, cpu = [], []
     for _ in range(rounds):
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), time.process_time()
         run()
         seconds.append(time.perf_counter() - begun)
-    print(json.dumps({"seconds": seconds, "read": read, "peak_rss_mb": machine.peak_rss_mb(os.getpid())}))
+        cpu.append(time.process_time() - used)
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "read": read, "peak_rss_mb": machine.peak_rss_mb(os.getpid())}))
 
 
 def measure(command: list[str]) -> dict:
@@ -106,13 +107,16 @@ def render(rows: list[tuple], threads: int) -> str:
         "",
         f"Machine: {about['machine']}; load {about['load']}; commit {about['commit']}.",
         "",
-        "| | words | rows | Assay, rows/s | peer, rows/s | times | Assay, MB | peer, MB |",
-        "|---|---|---|---|---|---|---|---|",
+        "| | words | rows | Assay, rows/s | peer, rows/s | times | Assay, CPU ms/row | peer, CPU ms/row | Assay, MB | peer, MB |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for what, words, n, ours, theirs in rows:
         rate, other = (n / machine.median(side["seconds"][1:]) for side in (ours, theirs))
+        cpu = " | ".join(f"{1000 * machine.median(side['cpu'][1:]) / n:.2f}" for side in (ours, theirs))
         memory = f"{ours['peak_rss_mb']:,.0f} | {theirs['peak_rss_mb']:,.0f}"
-        lines.append(f"| {what} | {words} | {n:,} | {rate:,.0f} | {other:,.0f} | {rate / other:.2f} | {memory} |")
+        lines.append(
+            f"| {what} | {words} | {n:,} | {rate:,.0f} | {other:,.0f} | {rate / other:.2f} | {cpu} | {memory} |"
+        )
     lines += [
         "",
         "Peers: sentence-transformers (`encode`) for embeddings, bert-score (`BERTScorer.score`) for BERTScore.",

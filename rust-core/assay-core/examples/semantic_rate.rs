@@ -1,7 +1,8 @@
 //! Texts per second of a local model: `semantic_rate FOLDER TEXTS THREADS ROUNDS`.
 //!
 //! TEXTS is a file of JSON: a list of texts to embed, or of pairs of texts to score by BERTScore with the model's last layer.
-//! Prints JSON: the seconds of each round, the first of which warms up, the seconds to read the model, and the most memory held.
+//! Prints JSON: the seconds of each round, the first of which warms up, the processor's seconds, those to read the model, and the most
+//! memory held.
 
 use std::fs;
 use std::time::Instant;
@@ -26,9 +27,9 @@ fn main() -> Result<()> {
     check(folder)?;
     let model = Model::open(folder)?;
     let read = begun.elapsed().as_secs_f64();
-    let mut seconds = Vec::new();
+    let (mut seconds, mut cpu) = (Vec::new(), Vec::new());
     for _ in 0..count(rounds)? {
-        let begun = Instant::now();
+        let (begun, used) = (Instant::now(), cpu_seconds());
         if texts.first().is_some_and(Value::is_array) {
             let pairs: Vec<(&str, Vec<&str>)> = texts
                 .iter()
@@ -42,10 +43,18 @@ fn main() -> Result<()> {
             pool.install(|| model.embed(&texts, &Stop::default()))?;
         }
         seconds.push(begun.elapsed().as_secs_f64());
+        cpu.push(cpu_seconds() - used);
     }
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let most =
         status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<f64>().ok());
-    println!("{}", json!({ "seconds": seconds, "read": read, "peak_rss_mb": most.map(|kb| kb / 1024.0) }));
+    println!("{}", json!({ "seconds": seconds, "cpu": cpu, "read": read, "peak_rss_mb": most.map(|kb| kb / 1024.0) }));
     Ok(())
+}
+
+/// What the process has used of the processors.
+fn cpu_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or("").split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }

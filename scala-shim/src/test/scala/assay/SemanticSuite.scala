@@ -6,8 +6,6 @@ import scala.jdk.CollectionConverters._
 
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 
-import org.apache.spark.sql.functions._
-
 object SemanticSuite {
 
   /** A model of a few kilobytes, whose embeddings are in semantic.json. */
