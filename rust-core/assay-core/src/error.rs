@@ -46,6 +46,8 @@ kinds! {
     InvalidSpec => "ASSAY_INVALID_SPEC",
     /// A journal cannot be written or read.
     Journal => "ASSAY_JOURNAL",
+    /// The folder of a local model, or a file in it, is missing, damaged or of a model that cannot be run.
+    LocalModel => "ASSAY_LOCAL_MODEL",
     /// An Arrow batch cannot be read or does not fit the spec.
     MalformedBatch => "ASSAY_MALFORMED_BATCH",
     /// A model has no API key where its provider needs one.

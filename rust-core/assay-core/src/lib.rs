@@ -1,7 +1,7 @@
 //! The engine of Assay: prompt templates, model calls, metrics and statistics.
 //!
 //! Knows nothing of Spark, of the JVM or of `unsafe`. Direction of dependence inside the crate:
-//! `error <- spec, options, completion, message, json_path <- {template, metrics, stats, provider, cache} <- inference <- exec`.
+//! `error <- spec, options, completion, message, json_path <- {template, metrics, stats, provider, cache} <- inference, semantic <- exec`.
 #![forbid(unsafe_code)]
 
 pub mod completion;
@@ -16,6 +16,8 @@ pub mod exec;
 pub mod inference;
 pub mod metrics;
 pub mod provider;
+#[cfg(feature = "semantic")]
+pub mod semantic;
 pub mod stats;
 pub mod template;
 

@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["error"],
     &["spec", "options", "completion", "message", "json_path"],
     &["template", "metrics", "stats", "provider", "cache"],
-    &["inference"],
+    &["inference", "semantic"],
     &["exec"],
 ];
 
@@ -22,9 +22,11 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("tiktoken_rs", &["inference"]),
     ("jsonschema", &["metrics"]),
     ("regex", &["metrics"]),
-    ("rayon", &["stats"]),
+    ("rayon", &["stats", "semantic"]),
     ("statrs", &["stats"]),
-    ("libm", &["stats"]),
+    ("libm", &["stats", "semantic"]),
+    ("pulp", &["semantic"]),
+    ("tokenizers", &["semantic"]),
 ];
 
 fn source() -> PathBuf {

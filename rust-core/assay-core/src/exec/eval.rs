@@ -19,6 +19,8 @@ use crate::exec::metric::Together;
 use crate::exec::numbers::{adjusted, numbers};
 use crate::exec::requests::RequestPlan;
 use crate::exec::scores::{SCORES, Scores};
+#[cfg(feature = "semantic")]
+use crate::exec::semantic::{self, SemanticFunction};
 use crate::exec::text::{self, TextFunction};
 use crate::exec::values::StructRows;
 use crate::inference::{Estimator, Tokens};
@@ -45,6 +47,8 @@ pub const ESTIMATE: FunctionInfo = FunctionInfo { name: "llm_estimate", options:
 /// Every row function that [`EvalSession`] evaluates.
 pub fn functions() -> impl Iterator<Item = &'static FunctionInfo> {
     let others = [&PROMPT, &REQUEST, &REQUEST_KEY, &ESTIMATE, &SCORES, &P_ADJUST];
+    #[cfg(feature = "semantic")]
+    let others = others.into_iter().chain(semantic::FUNCTIONS.iter().copied());
     let of_numbers = NUMBER_FUNCTIONS.iter().map(|function| &function.info);
     others.into_iter().chain(text::FUNCTIONS.iter().copied()).chain(metrics::FUNCTIONS).chain(of_numbers)
 }
@@ -213,6 +217,11 @@ impl Step {
                     .map_err(|e| e.context(format!("{} (column {rows_arg})", self.name()))),
                 other => Err(self.unsupported(rows_arg, other, "a STRUCT")),
             },
+            #[cfg(feature = "semantic")]
+            (Kernel::Semantic(function), args) => {
+                let arrays: Vec<&ArrayRef> = args.iter().map(|&arg| &columns[arg]).collect();
+                function.eval(&arrays, rows, stop, &|i, found, wanted| self.unsupported(args[i], found, wanted))
+            }
             (kernel, &[prediction, reference]) => {
                 let predictions =
                     Texts::new(&columns[prediction]).map_err(|t| self.unsupported(prediction, &t, "a STRING"))?;
@@ -248,11 +257,16 @@ enum Kernel {
     Metrics(Together),
     Scores(Scores),
     Counts(Counting),
+    #[cfg(feature = "semantic")]
+    Semantic(SemanticFunction),
     Text(TextFunction),
     Numbers(&'static NumberFunction, Options),
     Adjust(Adjustment),
     Prompt(Box<Template>),
-    Request { plan: Box<RequestPlan>, about: About },
+    Request {
+        plan: Box<RequestPlan>,
+        about: About,
+    },
 }
 
 /// What is asked about a request.
@@ -324,6 +338,11 @@ impl Kernel {
         if let (Some(metric), true) = (constant, name == COUNTS.name) {
             return Counting::new(metric, options, stop).map(Kernel::Counts);
         }
+        #[cfg(feature = "semantic")]
+        if let Some(info) = semantic::FUNCTIONS.iter().find(|info| info.name == name) {
+            constants_only(info)?;
+            return SemanticFunction::new(info, resolve(info, options)?, constant).map(Kernel::Semantic);
+        }
         if constant.is_some() {
             return invalid(format!("{name} takes no constant"));
         }
@@ -355,6 +374,8 @@ impl Kernel {
             Kernel::Metrics(together) => together.name(),
             Kernel::Scores(_) => SCORES.name,
             Kernel::Counts(_) => COUNTS.name,
+            #[cfg(feature = "semantic")]
+            Kernel::Semantic(function) => function.name(),
             Kernel::Text(function) => function.name(),
             Kernel::Numbers(function, _) => function.info.name,
             Kernel::Adjust(_) => P_ADJUST.name,
@@ -365,6 +386,8 @@ impl Kernel {
 
     fn arity(&self) -> usize {
         match self {
+            #[cfg(feature = "semantic")]
+            Kernel::Semantic(function) => function.arity(),
             Kernel::Metrics(_) | Kernel::Scores(_) | Kernel::Counts(_) => 2,
             Kernel::Numbers(function, _) => function.arguments.len(),
             Kernel::Prompt(_) | Kernel::Request { .. } | Kernel::Text(_) | Kernel::Adjust(_) => 1,

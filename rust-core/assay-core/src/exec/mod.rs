@@ -12,6 +12,7 @@
 //! | `corpus` | metrics of a corpus: counts of rows, and their end |
 //! | `text` | row functions of one column |
 //! | `numbers` | row functions of numbers |
+//! | `semantic` | row functions over vectors and local models |
 //! | `requests` | rows as requests to a model: prompts and per-row options |
 //! | `complete` | model calls: batches in, finished rows out as they finish |
 //! | `completion_schema` | the completion struct as a column |
@@ -37,6 +38,8 @@ mod metric;
 mod numbers;
 mod ready;
 mod scores;
+#[cfg(feature = "semantic")]
+mod semantic;
 mod text;
 
 pub use complete::CompleteSession;

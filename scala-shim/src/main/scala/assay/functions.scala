@@ -145,6 +145,17 @@ object functions {
   /** The perplexity from the logarithms of the probabilities of tokens. */
   def llm_perplexity(logprobs: Column): Column = call("llm_perplexity", Seq(logprobs), Nil)
 
+  /** The cosine of the angle between two vectors. */
+  def llm_cosine_similarity(a: Column, b: Column): Column = call("llm_cosine_similarity", Seq(a, b), Nil)
+
+  /** The cosine of the embeddings of two texts by a model: a local folder, or a configured model. */
+  def llm_semantic_similarity(prediction: Column, reference: Column, model: String): Column =
+    call("llm_semantic_similarity", Seq(prediction, reference, lit(model)), Nil)
+
+  /** BERTScore by a local model: precision, recall and F1. */
+  def llm_bertscore(prediction: Column, reference: Column, model: String, options: (String, Any)*): Column =
+    call("llm_bertscore", Seq(prediction, reference, lit(model)), options)
+
   /** BLEU of a corpus with its confidence interval. */
   def corpus_bleu(prediction: Column, reference: Column, options: (String, Any)*): Column =
     call("corpus_bleu", Seq(prediction, reference), options)

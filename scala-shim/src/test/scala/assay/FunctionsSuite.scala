@@ -37,6 +37,8 @@ class FunctionsSuite extends SparkSuite {
     val names = sql("SHOW FUNCTIONS").collect().map(_.getString(0)).toSet
     spark.conf.set("spark.assay.model.mock.provider", "mock")
     spark.conf.set("spark.assay.model.mock.model", "mock")
+    spark.conf.set("spark.assay.model.tiny.provider", "local")
+    spark.conf.set("spark.assay.model.tiny.path", SemanticSuite.tiny)
     for (entry <- org.apache.spark.sql.assay.TestAccess.entries) {
       assert(names.contains(entry.name))
       assert(value(s"SELECT ${entry.example._1}").toString == entry.example._2, entry.name)

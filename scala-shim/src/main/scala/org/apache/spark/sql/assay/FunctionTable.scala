@@ -82,7 +82,7 @@ private[assay] object FunctionTable {
     "llm_request" -> RowFunction.request,
     "llm_request_key" -> RowFunction.request,
     "llm_estimate" -> RowFunction.estimate
-  ) ++ MetricFunctions.rowFunctions ++ StatFunctions.rowFunctions
+  ) ++ MetricFunctions.rowFunctions ++ SemanticFunctions.rowFunctions ++ StatFunctions.rowFunctions
 
   def rowFunction(name: String): RowFunction = rowFunctions(name)
 
@@ -95,7 +95,7 @@ private[assay] object FunctionTable {
       example,
       "misc_funcs",
       classOf[ModelCall].getName,
-      ModelCall(kind, _)
+      if (kind == CallKind.Embed) SemanticFunctions.embed else ModelCall(kind, _)
     )
 
   private val own: Seq[FunctionEntry] = Seq(
@@ -160,7 +160,8 @@ private[assay] object FunctionTable {
       "model, text [, options]",
       "The embedding of `text` by the configured model `model`. Never NULL: `status` says what happened, and `embedding` is " +
         "NULL unless it is 'ok'. A failed row does not fail the query. A call like that of llm_complete: made once for each " +
-        "row, after the filters and limits that need no embedding, and retried, counted and cached in the same way.",
+        "row, after the filters and limits that need no embedding, and retried, counted and cached in the same way. `model` may also " +
+        "be the folder of an encoder ('file:/models/name') or the name of a model with provider=local: it runs in the executors.",
       ("size(llm_embed('mock', 'Hello').embedding)", "8")
     ),
     row(
@@ -196,7 +197,8 @@ private[assay] object FunctionTable {
   )
 
   /** By kind and name. */
-  val entries: Seq[FunctionEntry] = (own ++ MetricFunctions.entries ++ StatFunctions.entries).sortBy(e => (e.group == "agg_funcs", e.name))
+  val entries: Seq[FunctionEntry] =
+    (own ++ MetricFunctions.entries ++ SemanticFunctions.entries ++ StatFunctions.entries).sortBy(e => (e.group == "agg_funcs", e.name))
 
   def signature(name: String): String = entries.find(_.name == name).fold(name)(_.signature)
 

@@ -63,6 +63,11 @@ private[assay] case class ModelCall(kind: CallKind, children: Seq[Expression]) e
     val name = kind.function
     Arguments.count(name, children, 2, 3)
     val model = ModelConf.of(Arguments.constantText(name, "model", children.head), SQLConf.get)
+    if (model.isLocal)
+      throw Arguments.invalid(
+        s"$name: the model '${model.name}' is a local one, which makes embeddings only: llm_embed('${model.name}', text), " +
+          "with its name as it stands"
+      )
     val options = FunctionOptions.of(name, children.lift(2))
     kind.checkInput(children(1))
     val (prompt, template) = children(1) match {

@@ -13,6 +13,9 @@ private[assay] final case class ModelConf(name: String, settings: Map[String, St
   /** Whether equal requests are one call. */
   def deduplicates: Boolean = !settings.get("deduplicate").exists(_.trim.equalsIgnoreCase("false"))
 
+  /** Whether it is a folder rather than an API. */
+  def isLocal: Boolean = settings.get("provider").exists(_.trim == "local")
+
   def json: ObjectNode = {
     val node = JsonValues.emptyObject.put("name", name)
     val conf = node.putObject("conf")

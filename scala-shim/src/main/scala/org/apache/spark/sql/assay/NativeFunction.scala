@@ -201,7 +201,7 @@ private[assay] object RowFunction {
       Arguments.count(name, children, 1, 1)
       Arguments.numbers(name, "logprobs", children.head)
       val (call, _) = checked(name, None, None)
-      (Seq(Cast(children.head, ArrayType(DoubleType))), call)
+      (Seq(asDoubles(children.head)), call)
     }
   )
 
@@ -244,7 +244,7 @@ private[assay] object RowFunction {
     children.take(2).map(asText)
   }
 
-  private def checked(
+  def checked(
       name: String,
       argument: Option[Expression],
       constant: Option[String]
@@ -301,8 +301,10 @@ private[assay] object RowFunction {
     Engine.checkFunction(request)
   }
 
+  def asDoubles(e: Expression): Expression = Cast(e, ArrayType(DoubleType))
+
   /** A NULL literal has no type of its own: it counts as text. */
-  private def asText(e: Expression): Expression = e.dataType match {
+  def asText(e: Expression): Expression = e.dataType match {
     case NullType => Literal(null, StringType)
     case ArrayType(NullType, _) => Cast(e, ArrayType(StringType))
     case _ => e

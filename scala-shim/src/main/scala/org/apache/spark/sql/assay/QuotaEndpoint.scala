@@ -77,7 +77,7 @@ private[assay] object QuotaSettings {
   def json(conf: SQLConf): ObjectNode = {
     val node = JsonValues.emptyObject
     val models = node.putArray("models")
-    ModelConf.all(conf).foreach { model =>
+    ModelConf.all(conf).filterNot(_.isLocal).foreach { model =>
       val own = model.settings.filter { case (key, _) => keys(key) || key.endsWith("PerMinute") }
       models.add(ModelConf(model.name, own).json)
     }
