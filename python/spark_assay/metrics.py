@@ -21,16 +21,20 @@ class MetricInfo:
 
     Attributes:
         name: The name for users.
-        function: The SQL function, ``(prediction, reference [, options])`` to DOUBLE.
+        function: The SQL function, ``(prediction, reference [, options])`` to DOUBLE, or without a reference.
         kind: ``binary`` (0 or 1), ``bounded`` (0 to 1), ``ordinal`` or ``unbounded``. The kind, not the values of one
             slice, chooses the interval.
         options: The names of the function's options.
+        needs_reference: Whether it compares with a reference.
+        lower_is_better: Whether it counts errors.
     """
 
     name: str
     function: str
     kind: Kind
     options: tuple[str, ...] = ()
+    needs_reference: bool = True
+    lower_is_better: bool = False
 
     @property
     def has_worst(self) -> bool:
@@ -47,7 +51,7 @@ METRICS: dict[str, MetricInfo] = {
             "bounded",
             ("lowercase", "tokenize", "smooth_method", "smooth_value", "max_ngram_order", "effective_order"),
         ),
-        MetricInfo("cer", "llm_cer", "unbounded"),
+        MetricInfo("cer", "llm_cer", "unbounded", lower_is_better=True),
         MetricInfo(
             "chrf",
             "llm_chrf",
@@ -55,6 +59,7 @@ METRICS: dict[str, MetricInfo] = {
             ("char_order", "word_order", "beta", "lowercase", "whitespace", "eps_smoothing"),
         ),
         MetricInfo("contains", "llm_contains", "binary", ("normalize", "case_sensitive")),
+        MetricInfo("distinct_n", "llm_distinct_n", "bounded", ("n", "lowercase"), needs_reference=False),
         MetricInfo("exact_match", "llm_exact_match", "binary", ("normalize",)),
         MetricInfo("indel_similarity", "llm_indel_similarity", "bounded"),
         MetricInfo("jaro_winkler", "llm_jaro_winkler", "bounded"),
@@ -63,7 +68,7 @@ METRICS: dict[str, MetricInfo] = {
         MetricInfo("levenshtein_similarity", "llm_levenshtein_similarity", "bounded"),
         MetricInfo("meteor", "llm_meteor", "bounded", ("alpha", "beta", "gamma")),
         MetricInfo("numeric_match", "llm_numeric_match", "binary", ("extract", "rel_tol", "abs_tol")),
-        MetricInfo("osa_distance", "llm_osa_distance", "unbounded"),
+        MetricInfo("osa_distance", "llm_osa_distance", "unbounded", lower_is_better=True),
         MetricInfo("regex_match", "llm_regex_match", "binary", ("full_match", "ignore_case")),
         MetricInfo("rouge_1", "llm_rouge_1", "bounded", ("use_stemmer", "measure")),
         MetricInfo("rouge_2", "llm_rouge_2", "bounded", ("use_stemmer", "measure")),
@@ -71,13 +76,30 @@ METRICS: dict[str, MetricInfo] = {
         MetricInfo("rouge_l", "llm_rouge_l", "bounded", ("use_stemmer", "measure")),
         MetricInfo("rouge_lsum", "llm_rouge_lsum", "bounded", ("use_stemmer", "measure")),
         MetricInfo("rouge_unicode", "llm_rouge_unicode", "bounded", ("rouge_type", "measure")),
-        MetricInfo("ter", "llm_ter", "unbounded", ("normalized", "no_punct", "asian_support", "case_sensitive")),
+        MetricInfo(
+            "ter",
+            "llm_ter",
+            "unbounded",
+            ("normalized", "no_punct", "asian_support", "case_sensitive"),
+            lower_is_better=True,
+        ),
         MetricInfo("token_f1", "llm_token_f1", "bounded", ("variant",)),
-        MetricInfo("wer", "llm_wer", "unbounded"),
+        MetricInfo("wer", "llm_wer", "unbounded", lower_is_better=True),
     )
 }
 
-_RESERVED = ("key", "model", "prediction", "reference", "status", "completion", "input")
+_RESERVED = (
+    "key",
+    "model",
+    "repeat",
+    "prediction",
+    "answer",
+    "reference",
+    "status",
+    "completion",
+    "slices",
+    "input",
+)
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -122,7 +144,12 @@ class Metric:
 
     def score(self, prediction: Column, reference: Column) -> Column:
         """The DOUBLE column of the scores."""
-        return call(self.info.function, prediction, reference, *option_columns(self.info.function, self.options))
+        compared = [prediction, reference] if self.info.needs_reference else [prediction]
+        return call(self.info.function, *compared, *option_columns(self.info.function, self.options))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The metric as plain values, from which ``Metric(**values)`` makes it again."""
+        return {"name": self.name, **({} if self.label == self.name else {"label": self.label}), **self.options}
 
     def __repr__(self) -> str:
         label = {} if self.label == self.name else {"label": self.label}

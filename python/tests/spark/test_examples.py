@@ -41,7 +41,7 @@ def blocks(path: Path) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("name", ["README.md", "python/README.md"])
+@pytest.mark.parametrize("name", ["README.md", "python/README.md", "docs/evaluation.md"])
 def test_readme(classic: SparkSession, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = blocks(ROOT / name)
     if not found:
