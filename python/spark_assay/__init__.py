@@ -17,11 +17,14 @@ from spark_assay._version import __version__
 from spark_assay.cache import Cache
 from spark_assay.errors import AssayError, ConfigError, DataError, SetupError
 from spark_assay.evaluate import evaluate
+from spark_assay.gate import GateReport, gate
 from spark_assay.metrics import Metric
 from spark_assay.plan import Plan, plan
 from spark_assay.preview import Preview, preview
-from spark_assay.result import EvalResult
+from spark_assay.result import EvalResult, load
+from spark_assay.rules import Rule
 from spark_assay.session import add_model, configure, jar_path, use
+from spark_assay.sources import Source
 from spark_assay.summary import Estimate, Usage
 
 __all__ = [
@@ -31,10 +34,13 @@ __all__ = [
     "DataError",
     "Estimate",
     "EvalResult",
+    "GateReport",
     "Metric",
     "Plan",
     "Preview",
+    "Rule",
     "SetupError",
+    "Source",
     "Usage",
     "__version__",
     "add_model",
@@ -42,7 +48,9 @@ __all__ = [
     "configure",
     "evaluate",
     "functions",
+    "gate",
     "jar_path",
+    "load",
     "metrics",
     "plan",
     "preview",

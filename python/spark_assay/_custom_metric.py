@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, BooleanType, NumericType
+from pyspark.sql.types import BooleanType, NumericType
 
 from spark_assay._columns import col
-from spark_assay._metric import METRICS, Kind, Metric, MetricInfo, checked_label, has_reference
+from spark_assay._metric import METRICS, Kind, Metric, MetricInfo, checked_label, has_reference, has_several
 from spark_assay.errors import DataError
 
 if TYPE_CHECKING:
@@ -96,26 +96,29 @@ class CustomMetric(Metric):
         if kind not in _KINDS:
             raise ValueError(f"metric '{name}': kind must be one of {', '.join(_KINDS)}, not {kind!r}")
         self.label = checked_label(name, name)
-        self.info = MetricInfo(name, "", kind, limits=_limits(name, kind, range))
+        limits = _limits(name, kind, range)
+        self.info = MetricInfo(
+            name, "", kind, (), limits, needs_reference=bool(needs_reference), lower_is_better=not higher_is_better
+        )
         self.options = {}
         self._score = score
-        self._needs_reference = bool(needs_reference)
-        self._higher_is_better = bool(higher_is_better)
 
     @property
     def range(self) -> tuple[float, float] | None:
         """The least and the greatest value."""
         return self.info.range
 
-    @property
-    def worst(self) -> float | None:
-        """The end of the range that is worst."""
-        return None if self.info.range is None else self.info.range[0 if self._higher_is_better else 1]
-
-    @property
-    def needs_reference(self) -> bool:
-        """Whether there is a score only where there is a reference."""
-        return self._needs_reference
+    def to_dict(self) -> dict[str, Any]:
+        """As `Metric.to_dict`; a column or a UDF cannot be written, so its ``score`` is null."""
+        score = self._score if isinstance(self._score, str) else None
+        said: dict[str, Any] = {"name": self.name, "score": score, "kind": self.info.kind}
+        if self.info.limits is not None:
+            said["range"] = list(self.info.limits)
+        return {
+            **said,
+            "needs_reference": self.info.needs_reference,
+            "higher_is_better": not self.info.lower_is_better,
+        }
 
     def scores(self, rows: DataFrame) -> Column:
         """The DOUBLE column of the scores of rows with ``prediction``, ``reference`` and ``input``."""
@@ -127,7 +130,7 @@ class CustomMetric(Metric):
                 + (": declare the UDF's returnType" if callable(self._score) else "")
             )
         has_score = F.col("prediction").isNotNull()
-        if self.needs_reference:
+        if self.info.needs_reference:
             has_score = has_score & has_reference(rows)
         return F.when(has_score, score.cast("double"))
 
@@ -138,9 +141,8 @@ class CustomMetric(Metric):
             return self._score
         # Spark calls a UDF for every row, also in a branch that is not taken.
         arguments = [F.coalesce(F.col("prediction"), F.lit(""))]
-        if self.needs_reference:
-            is_array = isinstance(rows.schema["reference"].dataType, ArrayType)
-            empty = F.array().cast("array<string>") if is_array else F.lit("")
+        if self.info.needs_reference:
+            empty = F.array().cast("array<string>") if has_several(rows) else F.lit("")
             arguments.append(F.coalesce(F.col("reference"), empty))
         score = self._score(*arguments)
         if not isinstance(score, Column):
@@ -158,6 +160,24 @@ class CustomMetric(Metric):
 
     def __hash__(self) -> int:
         return id(self)
+
+
+def from_dict(values: Mapping[str, Any]) -> Metric:
+    """The metric that ``to_dict`` told.
+
+    A custom one whose score was a column or a UDF can be shown and compared, and not be scored anew.
+    """
+    given = dict(values)
+    if "score" not in given:
+        return Metric(given.pop("name"), **given)
+    name = given.pop("name")
+    if given["score"] is None:
+
+        def not_kept(*columns: Column) -> Column:
+            raise ValueError(f"metric '{name}' was a column or a UDF, which is not kept; give it to rescore again")
+
+        given["score"] = not_kept
+    return custom(name, given.pop("score"), **given)
 
 
 def _limits(name: str, kind: Kind, given: object) -> tuple[float, float] | None:

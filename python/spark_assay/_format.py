@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -181,7 +182,7 @@ def _section(result: EvalResult, metric: str, fitted: bool, max_values: int) -> 
     if fitted:
         ends = [x for e in estimates for x in (e.estimate, e.lower, e.upper) if x is not None]
         low, high = min([0.0, *ends]), max([0.0, *ends])
-        high = high if high > low else low + 1.0
+        high = low + 4 * _round_step((high - low) / 4) if high > low else low + 1.0
     blocks = []
     for name in (None, *result.slices):
         lines = [
@@ -197,6 +198,16 @@ def _section(result: EvalResult, metric: str, fitted: bool, max_values: int) -> 
         if kept:
             blocks.append(Block(name, kept, len(rows) - len(shown)))
     return Section(metric, low, high, blocks)
+
+
+def _round_step(step: float) -> float:
+    """The next larger step that reads well.
+
+    >>> _round_step(0.157), _round_step(31.0)
+    (0.2, 50.0)
+    """
+    unit: float = 10.0 ** math.floor(math.log10(step))
+    return unit * next(factor for factor in (1, 2, 2.5, 5, 10) if factor * unit >= step * (1 - 1e-9))
 
 
 def _interval_notes(result: EvalResult) -> list[str]:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from spark_assay import _format as fmt
+from spark_assay import _html_details
 from spark_assay import status as st
+from spark_assay._html_details import N_COLOURS, text
 from spark_assay._version import __version__
-from spark_assay.report import clean
 from spark_assay.summary import Estimate
 
 if TYPE_CHECKING:
     from spark_assay.result import EvalResult
 
 _LIGHT = """--bg:#ffffff;--fg:#1c2127;--soft:#5f6873;--rule:#dfe3e8;--grid:#eceff2;--band:.26;
---m0:#2864c8;--m1:#c25a08;--m2:#0b7f64;--m3:#9b3a8d;--m4:#75690f;--m5:#5a5fc0;"""
+--m0:#2864c8;--m1:#c25a08;--m2:#0b7f64;--m3:#9b3a8d;--m4:#75690f;--m5:#5a5fc0;--better:#3d7fe0;--worse:#e07b22;"""
 _DARK = """--bg:#14171b;--fg:#e6e9ed;--soft:#99a2ad;--rule:#2f353c;--grid:#242930;--band:.38;
---m0:#79a9f5;--m1:#f0a05c;--m2:#58c9a8;--m3:#dd8fd2;--m4:#cfc069;--m5:#a5a8f3;"""
-_N_COLOURS = 6
+--m0:#79a9f5;--m1:#f0a05c;--m2:#58c9a8;--m3:#dd8fd2;--m4:#cfc069;--m5:#a5a8f3;--better:#5b8fe6;--worse:#d98236;"""
 
 STYLE = f"""
 .assay{{{_LIGHT}color-scheme:light;}}
@@ -90,7 +89,9 @@ font-size:13px}}
 }}
 @container (max-width:480px){{.assay h1{{font-size:19px}}.assay .facts{{gap:10px 24px}}
 .assay .facts b{{font-size:17px}}}}
-""".replace(".assay ", ".assay.assay.assay ")  # notebooks style tables with two classes and more; three win
+{_html_details.STYLE}""".replace(
+    ".assay ", ".assay.assay.assay "
+)  # notebooks style tables with two classes and more; three win
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -127,15 +128,12 @@ def fragment(result: EvalResult, *, title: str = "Evaluation", note: str | None 
         _facts(result),
         *(_section(section, result) for section in fmt.sections(result, fmt.MAX_VALUES_HTML)),
         _calls(result),
+        *_html_details.parts(result),
+        _html_details.settings(result),
         _notes(fmt.notes(result)),
     ]
     body = "\n".join(part for part in parts if part)
     return f'<style>{STYLE}</style>\n<div class="assay">\n{body}\n</div>'
-
-
-def text(value: str) -> str:
-    """Text from the data as HTML shows it: no markup, no control characters."""
-    return html.escape(clean(value), quote=True)
 
 
 def _facts(result: EvalResult) -> str:
@@ -198,7 +196,7 @@ def _line(section: fmt.Section, line: fmt.Line, span: int, several: bool, model:
         f'<td class="num n">{fmt.count(e.n)}</td>',
     ]
     start = ' class="first"' if span else ""
-    return f'<tr{start} style="--c:var(--m{model % _N_COLOURS})">{"".join(cells)}</tr>'
+    return f'<tr{start} style="--c:var(--m{model % N_COLOURS})">{"".join(cells)}</tr>'
 
 
 def _at(section: fmt.Section, x: float) -> float:
@@ -253,7 +251,7 @@ def _calls(result: EvalResult) -> str:
             cells += [fmt.money(u.cost_usd), fmt.count(u.input_tokens), fmt.count(u.output_tokens)]
         dot = '<span class="dot"></span>' if len(usage) > 1 else ""
         rows.append(
-            f'<tr style="--c:var(--m{i % _N_COLOURS})"><th scope="row">{dot}{text(name)}</th>{_numbers(cells)}</tr>'
+            f'<tr style="--c:var(--m{i % N_COLOURS})"><th scope="row">{dot}{text(name)}</th>{_numbers(cells)}</tr>'
         )
     title = "Calls" if result.called else "Answers"
     return (

@@ -27,11 +27,13 @@ class MetricInfo:
 
     Attributes:
         name: The name for users.
-        function: The SQL function, ``(prediction, reference [, options])`` to DOUBLE.
+        function: The SQL function, ``(prediction, reference [, options])`` to DOUBLE, or without a reference.
         kind: ``binary`` (0 or 1), ``bounded`` (0 to 1), ``ordinal`` or ``unbounded``. The kind, not the values of one
             slice, chooses the interval.
         options: The names of the function's options.
-        limits: The least and the greatest value where they are not 0 and 1; the least is the worst.
+        limits: The least and the greatest value where they are not 0 and 1.
+        needs_reference: Whether it compares with a reference.
+        lower_is_better: Whether it counts errors.
     """
 
     name: str
@@ -39,6 +41,8 @@ class MetricInfo:
     kind: Kind
     options: tuple[str, ...] = ()
     limits: tuple[float, float] | None = None
+    needs_reference: bool = True
+    lower_is_better: bool = False
 
     @property
     def range(self) -> tuple[float, float] | None:
@@ -65,7 +69,7 @@ METRICS: dict[str, MetricInfo] = {
             ("smoothing", "weights", "auto_reweigh", "epsilon", "alpha", "k"),
             (0.0, math.inf),
         ),
-        MetricInfo("cer", "llm_cer", "unbounded"),
+        MetricInfo("cer", "llm_cer", "unbounded", lower_is_better=True),
         MetricInfo(
             "chrf",
             "llm_chrf",
@@ -73,6 +77,7 @@ METRICS: dict[str, MetricInfo] = {
             ("char_order", "word_order", "beta", "lowercase", "whitespace", "eps_smoothing"),
         ),
         MetricInfo("contains", "llm_contains", "binary", ("normalize", "case_sensitive")),
+        MetricInfo("distinct_n", "llm_distinct_n", "bounded", ("n", "lowercase"), needs_reference=False),
         MetricInfo("exact_match", "llm_exact_match", "binary", ("normalize",)),
         MetricInfo("indel_similarity", "llm_indel_similarity", "bounded"),
         MetricInfo("jaro_winkler", "llm_jaro_winkler", "bounded"),
@@ -81,7 +86,7 @@ METRICS: dict[str, MetricInfo] = {
         MetricInfo("levenshtein_similarity", "llm_levenshtein_similarity", "bounded"),
         MetricInfo("meteor", "llm_meteor", "bounded", ("alpha", "beta", "gamma")),
         MetricInfo("numeric_match", "llm_numeric_match", "binary", ("extract", "rel_tol", "abs_tol")),
-        MetricInfo("osa_distance", "llm_osa_distance", "unbounded"),
+        MetricInfo("osa_distance", "llm_osa_distance", "unbounded", lower_is_better=True),
         MetricInfo("regex_match", "llm_regex_match", "binary", ("full_match", "ignore_case")),
         MetricInfo("rouge_1", "llm_rouge_1", "bounded", ("use_stemmer", "measure")),
         MetricInfo("rouge_2", "llm_rouge_2", "bounded", ("use_stemmer", "measure")),
@@ -89,13 +94,30 @@ METRICS: dict[str, MetricInfo] = {
         MetricInfo("rouge_l", "llm_rouge_l", "bounded", ("use_stemmer", "measure")),
         MetricInfo("rouge_lsum", "llm_rouge_lsum", "bounded", ("use_stemmer", "measure")),
         MetricInfo("rouge_unicode", "llm_rouge_unicode", "bounded", ("rouge_type", "measure")),
-        MetricInfo("ter", "llm_ter", "unbounded", ("normalized", "no_punct", "asian_support", "case_sensitive")),
+        MetricInfo(
+            "ter",
+            "llm_ter",
+            "unbounded",
+            ("normalized", "no_punct", "asian_support", "case_sensitive"),
+            lower_is_better=True,
+        ),
         MetricInfo("token_f1", "llm_token_f1", "bounded", ("variant",)),
-        MetricInfo("wer", "llm_wer", "unbounded"),
+        MetricInfo("wer", "llm_wer", "unbounded", lower_is_better=True),
     )
 }
 
-_RESERVED = ("key", "model", "prediction", "reference", "status", "completion", "input")
+_RESERVED = (
+    "key",
+    "model",
+    "repeat",
+    "prediction",
+    "answer",
+    "reference",
+    "status",
+    "completion",
+    "slices",
+    "input",
+)
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -136,17 +158,28 @@ class Metric:
     @property
     def worst(self) -> float | None:
         """What a refused answer counts as if it counts as wrong; ``None`` where there is no worst value."""
-        return None if self.info.range is None else self.info.range[0]
+        return self._end(self.info.lower_is_better)
 
     @property
-    def needs_reference(self) -> bool:
-        """Whether there is a score only where there is a reference."""
-        return True
+    def best(self) -> float | None:
+        """The best value; ``None`` where there is none."""
+        return self._end(not self.info.lower_is_better)
+
+    def _end(self, is_upper: bool) -> float | None:
+        if self.info.range is None:
+            return None
+        end = self.info.range[is_upper]
+        return end if math.isfinite(end) else None
 
     def scores(self, rows: DataFrame) -> Column:
         """The DOUBLE column of the scores of rows with ``prediction`` and ``reference``."""
-        function = self.info.function
-        return call(function, F.col("prediction"), F.col("reference"), *option_columns(function, self.options))
+        names = ("prediction", "reference") if self.info.needs_reference else ("prediction",)
+        options = option_columns(self.info.function, self.options)
+        return call(self.info.function, *(F.col(name) for name in names), *options)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The metric as plain values, from which ``metrics.from_dict`` makes it again."""
+        return {"name": self.name, **({} if self.label == self.name else {"label": self.label}), **self.options}
 
     def __repr__(self) -> str:
         label = {} if self.label == self.name else {"label": self.label}
@@ -172,9 +205,14 @@ def checked_label(name: str, label: object) -> str:
     return label
 
 
+def has_several(rows: DataFrame) -> bool:
+    """Whether ``reference`` is an array."""
+    return isinstance(rows.schema["reference"].dataType, ArrayType)
+
+
 def has_reference(rows: DataFrame) -> Column:
     """Whether a row has something in ``reference``, and not only NULLs where it is an array."""
-    if isinstance(rows.schema["reference"].dataType, ArrayType):
+    if has_several(rows):
         return F.exists(F.col("reference"), lambda item: item.isNotNull())
     return F.col("reference").isNotNull()
 

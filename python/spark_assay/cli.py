@@ -1,14 +1,13 @@
 """The command ``assay``.
 
 Exit codes: 0 done; 1 the run failed, or the doctor found what keeps one from running; 2 a mistake in the command or in
-the evaluation file.
+the evaluation file. Of ``gate``: 0 pass, 1 fail, 2 an error, 3 inconclusive.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
 import re
 import sys
@@ -19,20 +18,22 @@ from typing import TYPE_CHECKING
 
 from pyspark.errors import PySparkException
 
+from spark_assay import _commands, doctor, schema, session
 from spark_assay import config as cfg
-from spark_assay import doctor, session
+from spark_assay._cli_errors import MISTAKE, first_line, guarded, is_sparks
 from spark_assay._version import __version__
 from spark_assay.config import EvalConfig
-from spark_assay.errors import AssayError, ConfigError
+from spark_assay.errors import ConfigError
 from spark_assay.evaluate import evaluate
 from spark_assay.plan import plan
+from spark_assay.sources import Read
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
     from spark_assay.result import EvalResult
 
-_DONE, _FAILED, _MISTAKE = 0, 1, 2
+_REPORTS = ("html", "json", "markdown", "junit")
 
 # Which key of the file an error of the engine is about.
 _CONDITIONS = {
@@ -50,8 +51,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     if args.command == "doctor":
         return _doctor(args)
+    if args.command == "schema":
+        print(schema.to_text(), end="")
+        return 0
+
+    def new_session() -> SparkSession:
+        return _new_session(args)
+
+    if args.command == "init":
+        return _commands.init(args.data, output=args.output, force=args.force, new_session=new_session)
+    if args.command == "report":
+        outputs = {name: getattr(args, name) for name in ("html", "json", "markdown", "junit")}
+        return _commands.report(args.run, outputs=outputs, title=args.title, new_session=new_session)
+    if args.command == "gate":
+        outputs = {name: getattr(args, name) for name in ("json", "markdown", "junit")}
+        return _commands.run_gate(
+            args.rules, args.run, baseline=args.baseline, outputs=outputs, new_session=new_session
+        )
     command = show_plan if args.command == "plan" else run
-    return command(args.file, overrides=args.set, new_session=lambda: _new_session(args))
+    return command(args.file, overrides=args.set, new_session=new_session)
 
 
 def run(file: str, *, overrides: Sequence[str], new_session: Callable[[], SparkSession]) -> int:
@@ -82,29 +100,26 @@ def show_plan(file: str, *, overrides: Sequence[str], new_session: Callable[[], 
             config.place("prediction").fail("answers that exist cost nothing: a plan is for models")
         prompt = config.prompt
         spark = session.use(new_session())
-        df = _prepared(spark, config)
+        read = _prepared(spark, config)
         with _places(config):
-            planned = plan(df, model=list(config.models), prompt=prompt, options=config.options, cache=config.cache)
+            planned = plan(
+                read.df,
+                model=list(config.models),
+                prompt=prompt,
+                options=config.options,
+                cache=config.cache,
+                key=config.key,
+                sample=config.sample,
+                seed=config.seed,
+                repeats=config.repeats,
+            )
         planned.show()
 
     return _with_file(file, overrides, work)
 
 
 def _with_file(file: str, overrides: Sequence[str], work: Callable[[EvalConfig], None]) -> int:
-    # Spark prints each failed query a second time as JSON; the message below says it in words.
-    for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    try:
-        work(cfg.load(file, overrides))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return _MISTAKE
-    except Exception as error:
-        if not isinstance(error, (AssayError, OSError)) and not _is_sparks(error):
-            raise
-        print(f"assay: {_first_line(error)}", file=sys.stderr)
-        return _FAILED
-    return _DONE
+    return guarded(lambda: work(cfg.load(file, overrides)))
 
 
 def show_checks(checks: Iterator[doctor.Check], *, as_json: bool) -> int:
@@ -128,7 +143,7 @@ def _doctor(args: argparse.Namespace) -> int:
             models = cfg.load(args.file, []).models
         except ConfigError as error:
             print(error, file=sys.stderr)
-            return _MISTAKE
+            return MISTAKE
     remote = bool(args.remote or ("SPARK_REMOTE" in os.environ and not args.master))
     checks = doctor.diagnose(lambda: _new_session(args), models=models, call=args.call, remote=remote)
     return show_checks(checks, as_json=args.json)
@@ -152,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
             default=[],
             help="replace a value of the file; may be repeated",
         )
+    _result_commands(commands)
     doctor_parser = commands.add_parser(
         "doctor",
         help="look for what keeps an evaluation from running",
@@ -163,6 +179,40 @@ def _parser() -> argparse.ArgumentParser:
     doctor_parser.add_argument("--call", action="store_true", help="make one tiny call to each model")
     doctor_parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def _result_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    init = commands.add_parser(
+        "init",
+        help="write an evaluation file from the columns of a data file",
+        description="Write a commented evaluation file from the columns of a data file (CSV, JSON, Parquet, Delta).",
+    )
+    init.add_argument("data", metavar="DATA", help="a file or a table")
+    init.add_argument("-o", "--output", metavar="FILE", default="eval.yaml", help="what to write (eval.yaml)")
+    init.add_argument("--force", action="store_true", help="replace a file that is there")
+    report = commands.add_parser(
+        "report",
+        help="show a result that a run has kept (output.rows), or write it in other forms",
+        description="Show a result that a run has kept (output.rows), or write it in other forms. Nothing is called.",
+    )
+    report.add_argument("run", metavar="RUN", help="the path or the table of the rows")
+    report.add_argument("--html", metavar="FILE")
+    report.add_argument("--title", help="the heading")
+    gate = commands.add_parser(
+        "gate",
+        help="hold a result that a run has kept against a file of rules",
+        description="Hold a result that a run has kept against a file of rules (YAML). Nothing is called. "
+        "Exit codes: 0 pass, 1 fail, 2 error, 3 inconclusive.",
+    )
+    gate.add_argument("rules", metavar="RULES")
+    gate.add_argument("run", metavar="RUN", help="the path or the table of the candidate's rows")
+    gate.add_argument("--baseline", metavar="RUN", help="the path or the table of the baseline's rows")
+    for sub in (report, gate):
+        for name in ("json", "markdown", "junit"):
+            sub.add_argument(f"--{name}", metavar="FILE")
+    for sub in (init, report, gate):
+        _session_arguments(sub)
+    commands.add_parser("schema", help="print the JSON schema of evaluation files, for editors")
 
 
 def _session_arguments(parser: argparse.ArgumentParser) -> None:
@@ -197,13 +247,13 @@ def _new_session(args: argparse.Namespace) -> SparkSession:
     return session.configure(builder).getOrCreate()
 
 
-def _prepared(spark: SparkSession, config: EvalConfig) -> DataFrame:
+def _prepared(spark: SparkSession, config: EvalConfig) -> Read:
     """The examples, in a session that knows the models."""
     for name, settings in config.models.items():
         try:
             session.add_model(spark, name, **settings)
         except (PySparkException, ValueError) as error:
-            config.place("models", name).fail(_first_line(error))
+            config.place("models", name).fail(first_line(error))
     return _read(spark, config)
 
 
@@ -214,19 +264,19 @@ def _places(config: EvalConfig) -> Iterator[None]:
         yield
     except (ValueError, TypeError) as error:
         about = re.match(r"(?:the )?(\w+)", str(error))
-        config.place(about[1] if about else "").fail(_first_line(error))
+        config.place(about[1] if about else "").fail(first_line(error))
     except PySparkException as error:
         about_key = _CONDITIONS.get(error.getCondition() or "")
         if about_key is None:
             raise
-        config.place(about_key).fail(_first_line(error))
+        config.place(about_key).fail(first_line(error))
 
 
 def _evaluate(spark: SparkSession, config: EvalConfig) -> EvalResult:
-    df = _prepared(spark, config)
+    read = _prepared(spark, config)
     with _places(config):
         return evaluate(
-            df,
+            read,
             model=list(config.models) or None,
             prediction=config.prediction,
             prompt=config.prompt,
@@ -235,6 +285,10 @@ def _evaluate(spark: SparkSession, config: EvalConfig) -> EvalResult:
             metrics=config.metrics,
             slices=config.slices,
             options=config.options,
+            extract=config.extract,
+            sample=config.sample,
+            seed=config.seed,
+            repeats=config.repeats,
             level=config.level,
             outcome_policy=config.outcome_policy,
             output=config.output.rows,
@@ -242,26 +296,24 @@ def _evaluate(spark: SparkSession, config: EvalConfig) -> EvalResult:
         )
 
 
-def _read(spark: SparkSession, config: EvalConfig) -> DataFrame:
+def _read(spark: SparkSession, config: EvalConfig) -> Read:
     data = config.data
     try:
-        if data.table is not None:
-            return spark.table(data.table)
+        if not isinstance(data.path, list):
+            return Read(*data.source().read(spark))
         reader = spark.read.format(str(data.format)).options(**data.options)
-        if data.schema is not None:
-            reader = reader.schema(data.schema)
-        df = reader.load(data.path)
+        df = (reader if data.schema is None else reader.schema(data.schema)).load(data.path)
         _ = df.columns  # under Spark Connect nothing has been looked up so far
-        return df
+        return Read(df, {"kind": data.format, "name": ", ".join(data.path)})
     except Exception as error:
-        if not _is_sparks(error):
+        if not is_sparks(error):
             raise
-        config.place("data").fail(_first_line(error))
+        config.place("data").fail(first_line(error))
 
 
 def _check_writable(config: EvalConfig) -> None:
     """Finds out before anything is paid for whether the reports can be written."""
-    for name in ("html", "json"):
+    for name in _REPORTS:
         target = getattr(config.output, name)
         if target is None:
             continue
@@ -278,29 +330,10 @@ def _check_writable(config: EvalConfig) -> None:
 
 def _write(result: EvalResult, config: EvalConfig) -> None:
     result.show()
-    output = config.output
-    if output.html is not None:
-        result.to_html(output.html, title=config.title, note=config.note)
-    if output.json is not None:
-        result.to_json(output.json)
-    for what, path in (("Rows", output.rows), ("Report", output.html), ("Summary", output.json)):
-        if path is not None:
-            print(f"{what}: {path}")
-
-
-def _is_sparks(error: Exception) -> bool:
-    """Whether Spark raised it: PySpark lets some errors of the JVM through as they are."""
-    return isinstance(error, PySparkException) or type(error).__module__.split(".")[0] in ("grpc", "py4j", "pyspark")
-
-
-def _first_line(error: Exception) -> str:
-    """The message without the query plan and the stack that Spark puts behind it."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    for line in lines[:3]:
-        condition = re.search(r"\[[A-Z][A-Z0-9_.]+\] .*", line)
-        if condition:
-            return condition[0].rstrip(";")
-    return lines[0].rstrip(";")
+    if config.output.rows is not None:
+        print(f"Rows: {config.output.rows}")
+    outputs = {name: getattr(config.output, name) for name in _REPORTS}
+    _commands.write_reports(result, outputs, title=config.title, note=config.note)
 
 
 if __name__ == "__main__":

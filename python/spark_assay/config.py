@@ -8,20 +8,21 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
-
-import yaml
+from typing import Any, TypeAlias
 
 from spark_assay import cache as caches
-from spark_assay import prompts, session
-from spark_assay._names import hint
+from spark_assay import prompts, scoring, session, yaml_nodes
 from spark_assay.cache import Cache
 from spark_assay.errors import ConfigError
 from spark_assay.metrics import Metric, custom, resolve
 from spark_assay.prompts import Prompt
+from spark_assay.sources import Source
+from spark_assay.yaml_nodes import Node, kind_of, mapping, override
+from spark_assay.yaml_nodes import parse as parse
 
-_TOP = (
+KEYS = (
     "title",
     "note",
     "data",
@@ -33,39 +34,18 @@ _TOP = (
     "metrics",
     "slices",
     "options",
+    "extract",
+    "sample",
+    "seed",
+    "repeats",
     "level",
     "outcome_policy",
     "output",
     "cache",
 )
-_DATA = ("format", "path", "table", "schema", "options")
+_DATA = ("format", "path", "table", "schema", "options", "version", "timestamp")
 _CACHE = ("table", "mode", "ttl")
-_OUTPUT = ("rows", "html", "json")
-
-
-@dataclass(frozen=True)
-class Node:
-    """A YAML value with the place where it stands.
-
-    Attributes:
-        value: A scalar, a list of nodes or a dict of nodes.
-        source: The file or command-line option.
-        line: Counted from 1; ``None`` for a command-line option.
-    """
-
-    value: Any
-    source: str
-    line: int | None
-
-    def fail(self, message: str) -> NoReturn:
-        """Raises a `ConfigError` for this place."""
-        raise ConfigError(self.source, self.line, message)
-
-    def plain(self) -> Any:
-        """The value without places."""
-        if isinstance(self.value, dict):
-            return {key: node.plain() for key, node in self.value.items()}
-        return [node.plain() for node in self.value] if isinstance(self.value, list) else self.value
+OUTPUTS = ("rows", "html", "json", "markdown", "junit")
 
 
 @dataclass(frozen=True)
@@ -77,15 +57,30 @@ class DataConfig:
     table: str | None = None
     schema: str | None = None
     options: dict[str, str] = field(default_factory=dict)
+    version: int | None = None
+    timestamp: str | None = None
+
+    def source(self) -> Source:
+        """The same as `evaluate` takes it."""
+        return Source(
+            self.table or str(self.path),
+            format=self.format,
+            version=self.version,
+            timestamp=self.timestamp,
+            schema=self.schema,
+            options=self.options,
+        )
 
 
 @dataclass(frozen=True)
 class OutputConfig:
-    """Where to write: ``rows`` as Parquet where Spark writes, ``html`` and ``json`` on the driver's machine."""
+    """Where to write: ``rows`` where Spark writes, for `load`; the reports on the driver's machine."""
 
     rows: str | None = None
     html: str | None = None
     json: str | None = None
+    markdown: str | None = None
+    junit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,14 +88,18 @@ class EvalConfig:
     """An evaluation file, checked as far as it can be without Spark."""
 
     data: DataConfig
-    reference: str
+    reference: str | list[str] | None
     models: dict[str, dict[str, Any]]
     prediction: str | dict[str, str] | None
     prompt: Prompt | None
     key: list[str] | None
     metrics: list[Metric]
-    slices: list[str]
+    slices: list[str] | dict[str, str]
     options: dict[str, Any] | None
+    extract: str | dict[str, Any] | None
+    sample: float | int | None
+    seed: int
+    repeats: int
     level: float
     outcome_policy: Any
     output: OutputConfig
@@ -129,39 +128,10 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> EvalConfig:
     Raises:
         ConfigError: With file, line and what to do.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise ConfigError(str(path), None, "is not UTF-8 text") from None
-    except OSError as error:
-        raise ConfigError(str(path), None, f"cannot be read: {error.strerror or error}") from None
-    root = parse(text, str(path))
-    for override in overrides:
-        root = _override(root, override)
+    root = yaml_nodes.read(path)
+    for given in overrides:
+        root = override(root, given)
     return check(root)
-
-
-def parse(text: str, source: str) -> Node:
-    """YAML text to nodes.
-
-    Raises:
-        ConfigError: Text that is no YAML, a key that occurs twice or that is no text.
-    """
-    try:
-        loader = yaml.SafeLoader(text)
-        root = loader.get_single_node()
-        if root is None:
-            raise ConfigError(source, 1, "the file is empty")
-        return _node(loader, root, source, (), {})
-    except yaml.MarkedYAMLError as error:
-        # What is never closed is found out much later: then the line where it begins is the one to look at.
-        unclosed = error.context is not None and ("flow" in error.context or "quoted" in error.context)
-        mark = error.context_mark if unclosed else error.problem_mark or error.context_mark
-        what = " ".join(part for part in (error.context, error.problem) if part)
-        raise ConfigError(source, mark.line + 1 if mark else None, f"is no valid YAML: {what}") from None
-    except yaml.YAMLError as error:
-        line = text.count("\n", 0, getattr(error, "position", 0)) + 1
-        raise ConfigError(source, line, f"is no valid YAML: {getattr(error, 'reason', error)}") from None
 
 
 def check(root: Node) -> EvalConfig:
@@ -170,12 +140,15 @@ def check(root: Node) -> EvalConfig:
     Raises:
         ConfigError: The first mistake.
     """
-    top = _mapping(root, "an evaluation", _TOP, required=("data", "reference"))
+    top = mapping(root, "an evaluation", KEYS, required=("data",))
+    metrics = _metrics(top["metrics"]) if "metrics" in top else resolve("exact_match")
+    if "reference" not in top and any(metric.info.needs_reference for metric in metrics):
+        root.fail("an evaluation needs the key 'reference'")
     if ("models" in top) == ("prediction" in top):
         root.fail("give either models (to ask them) or prediction (to score answers that exist)")
     if "models" in top and "prompt" not in top:
         top["models"].fail("models need a prompt")
-    for name in ("prompt", "options", "cache"):
+    for name in ("prompt", "options", "cache", "repeats"):
         if "prediction" in top and name in top:
             top[name].fail(f"'{name}' goes with models; prediction asks nothing")
     return EvalConfig(
@@ -186,77 +159,20 @@ def check(root: Node) -> EvalConfig:
         models={name: _model(name, node) for name, node in _named(top["models"], "models")} if "models" in top else {},
         prediction=_optional(top, "prediction", _prediction),
         prompt=_optional(top, "prompt", _prompt),
-        reference=_text(top["reference"], "reference"),
+        reference=_optional(top, "reference", _text_or_texts),
         key=_optional(top, "key", _texts),
-        metrics=_metrics(top["metrics"]) if "metrics" in top else resolve("exact_match"),
-        slices=_optional(top, "slices", _texts) or [],
+        metrics=metrics,
+        slices=_optional(top, "slices", _slices) or [],
         options=_optional(top, "options", _plain_mapping),
+        extract=_optional(top, "extract", _extract),
+        sample=_optional(top, "sample", _sample),
+        seed=_optional(top, "seed", _whole) or 0,
+        repeats=_repeats(top["repeats"]) if "repeats" in top else 1,
         level=_level(top["level"]) if "level" in top else 0.95,
         outcome_policy=_optional(top, "outcome_policy", _policy),
         output=_output(top["output"]) if "output" in top else OutputConfig(),
         cache=_optional(top, "cache", _cache),
     )
-
-
-def _node(loader: yaml.SafeLoader, node: yaml.Node, source: str, above: tuple[int, ...], done: dict[int, Node]) -> Node:
-    line = node.start_mark.line + 1
-    if id(node) in above:
-        raise ConfigError(source, line, "an alias holds itself")
-    if id(node) in done:
-        return done[id(node)]
-    value: Any
-    if isinstance(node, yaml.MappingNode):
-        value = {}
-        for key_node, value_node in node.value:
-            key, key_line = key_node.value, key_node.start_mark.line + 1
-            if not isinstance(key_node, yaml.ScalarNode) or not isinstance(key, str) or not key:
-                raise ConfigError(source, key_line, "a key must be text")
-            if key == "<<":
-                raise ConfigError(source, key_line, "merge keys ('<<') are not read; write the keys out")
-            if key in value:
-                raise ConfigError(source, key_line, f"'{key}' occurs twice")
-            child = _node(loader, value_node, source, (*above, id(node)), done)
-            # The line of the key is where a reader looks, also for a value that begins below it.
-            value[key] = Node(child.value, source, key_line)
-    elif isinstance(node, yaml.SequenceNode):
-        value = [_node(loader, item, source, (*above, id(node)), done) for item in node.value]
-    else:
-        value = loader.construct_object(node)
-    done[id(node)] = Node(value, source, line)
-    return done[id(node)]
-
-
-def _override(root: Node, override: str) -> Node:
-    path, equals, text = override.partition("=")
-    source = f"--set {path}"
-    if not equals or not path or not all(path.split(".")):
-        raise ConfigError(f"--set {override}", None, "write path=value, for instance models.small.timeout_ms=500")
-    value = parse(text, source) if text.strip() else Node("", source, None)
-    return _replaced(root, path.split("."), _unlined(value), source)
-
-
-def _replaced(node: Node, path: Sequence[str], value: Node, source: str) -> Node:
-    if not path:
-        return value
-    name, rest = path[0], path[1:]
-    if isinstance(node.value, list):
-        if not name.isdecimal() or int(name) >= len(node.value):
-            raise ConfigError(source, None, f"'{name}' is no place in a list of {len(node.value)}")
-        items = [_replaced(n, rest, value, source) if i == int(name) else n for i, n in enumerate(node.value)]
-        return Node(items, node.source, node.line)
-    below = node.value if isinstance(node.value, dict) else {}
-    if node.value is not None and not isinstance(node.value, dict):
-        raise ConfigError(source, None, f"'{name}' cannot stand below a value")
-    child = below.get(name, Node(None, source, None))
-    return Node({**below, name: _replaced(child, rest, value, source)}, node.source, node.line)
-
-
-def _unlined(node: Node) -> Node:
-    if isinstance(node.value, dict):
-        return Node({key: _unlined(child) for key, child in node.value.items()}, node.source, None)
-    if isinstance(node.value, list):
-        return Node([_unlined(child) for child in node.value], node.source, None)
-    return Node(node.value, node.source, None)
 
 
 _Check: TypeAlias = Callable[[Node, str], Any]
@@ -266,27 +182,15 @@ def _optional(top: Mapping[str, Node], name: str, check: _Check) -> Any:
     return check(top[name], name) if name in top else None
 
 
-def _mapping(node: Node, what: str, known: Sequence[str], required: Sequence[str] = ()) -> dict[str, Node]:
-    if not isinstance(node.value, dict):
-        node.fail(f"{what} must be a mapping with some of the keys {', '.join(known)}")
-    for name, child in node.value.items():
-        if name not in known:
-            child.fail(f"{what} has no key '{name}'{hint(name, known)}")
-    for name in required:
-        if name not in node.value:
-            node.fail(f"{what} needs the key '{name}'")
-    return dict(node.value)
-
-
 def _named(node: Node, what: str) -> list[tuple[str, Node]]:
     if not isinstance(node.value, dict) or not node.value:
-        node.fail(f"{what} must be a mapping of names, not {_kind(node.value)}")
+        node.fail(f"{what} must be a mapping of names, not {kind_of(node.value)}")
     return list(node.value.items())
 
 
 def _text(node: Node, what: str) -> str:
     if not isinstance(node.value, str) or not node.value:
-        node.fail(f"'{what}' must be text, not {_kind(node.value)}")
+        node.fail(f"'{what}' must be text, not {kind_of(node.value)}")
     return str(node.value)
 
 
@@ -299,9 +203,51 @@ def _texts(node: Node, what: str) -> list[str]:
     return texts
 
 
+def _text_or_texts(node: Node, what: str) -> str | list[str]:
+    return _texts(node, what) if isinstance(node.value, list) else _text(node, what)
+
+
+def _slices(node: Node, what: str) -> list[str] | dict[str, str]:
+    if isinstance(node.value, dict):
+        return {name: _text(child, f"{what}.{name}") for name, child in _named(node, what)}
+    return _texts(node, what)
+
+
+def _extract(node: Node, what: str) -> str | dict[str, Any]:
+    given: Any = node.plain()
+    try:
+        scoring.check_extract(given)
+    except (TypeError, ValueError) as error:
+        node.fail(str(error))
+    extract: str | dict[str, Any] = given
+    return extract
+
+
+def _sample(node: Node, what: str) -> float | int:
+    value = node.value
+    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    if not whole and not (isinstance(value, float) and 0 < value < 1):
+        node.fail(f"'{what}' must be a whole number of rows, or a share between 0 and 1")
+    number: float | int = value
+    return number
+
+
+def _whole(node: Node, what: str) -> int:
+    if isinstance(node.value, bool) or not isinstance(node.value, int):
+        node.fail(f"'{what}' must be a whole number, not {kind_of(node.value)}")
+    return int(node.value)
+
+
+def _repeats(node: Node) -> int:
+    repeats = _whole(node, "repeats")
+    if repeats < 1:
+        node.fail("'repeats' must be at least 1")
+    return repeats
+
+
 def _plain_mapping(node: Node, what: str) -> dict[str, Any]:
     if not isinstance(node.value, dict):
-        node.fail(f"'{what}' must be a mapping, not {_kind(node.value)}")
+        node.fail(f"'{what}' must be a mapping, not {kind_of(node.value)}")
     return dict(node.plain())
 
 
@@ -318,27 +264,41 @@ def _policy(node: Node, what: str) -> str:
 
 
 def _data(node: Node) -> DataConfig:
-    data = _mapping(node, "data", _DATA)
+    if isinstance(node.value, str) and node.value:
+        is_table = Source(node.value).is_table
+        return DataConfig(table=node.value) if is_table else DataConfig(path=node.value)
+    data = mapping(node, "data", _DATA)
     if ("table" in data) == ("path" in data):
         node.fail("data needs either a table, or a path with its format")
     if "table" in data:
         for name in ("format", "schema", "options"):
             if name in data:
                 data[name].fail(f"data: '{name}' goes with a path, not with a table")
-        return DataConfig(table=_text(data["table"], "table"))
-    if "format" not in data:
-        node.fail("data needs the key 'format', for instance json, csv or parquet")
+        return DataConfig(table=_text(data["table"], "table"), **_travel(data))
     options = _plain_mapping(data["options"], "options") if "options" in data else {}
     for name, value in options.items():
         if not isinstance(value, (str, int, float, bool)):
-            data["options"].value[name].fail(f"data: option '{name}' must be a plain value, not {_kind(value)}")
+            data["options"].value[name].fail(f"data: option '{name}' must be a plain value, not {kind_of(value)}")
     paths = _texts(data["path"], "path")
+    if len(paths) > 1 and ("format" not in data or "version" in data or "timestamp" in data):
+        node.fail("data with several paths needs the key 'format', and has no version")
     return DataConfig(
-        format=_text(data["format"], "format"),
+        format=_optional(data, "format", _text),
         path=paths[0] if len(paths) == 1 else paths,
         schema=_optional(data, "schema", _text),
         options={k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in options.items()},
+        **_travel(data),
     )
+
+
+def _travel(data: Mapping[str, Node]) -> dict[str, Any]:
+    if "version" in data and "timestamp" in data:
+        data["timestamp"].fail("data: give a version or a timestamp, not both")
+    at = data["timestamp"].value if "timestamp" in data else None
+    return {
+        "version": _optional(data, "version", _whole),
+        "timestamp": str(at) if isinstance(at, (date, datetime)) else _optional(data, "timestamp", _text),
+    }
 
 
 def _model(name: str, node: Node) -> dict[str, Any]:
@@ -347,7 +307,7 @@ def _model(name: str, node: Node) -> dict[str, Any]:
     if isinstance(node.value, dict) and "api_key" in node.value:
         node.value["api_key"].fail("a key does not belong into a file like this; use api_key_env or api_key_file")
     settings = model_settings()
-    given = _mapping(node, f"model '{name}'", list(settings), required=("provider", "model"))
+    given = mapping(node, f"model '{name}'", list(settings), required=("provider", "model"))
     return {key: _setting(value, key, settings[key]) for key, value in given.items()}
 
 
@@ -362,13 +322,13 @@ def _setting(node: Node, name: str, kind: str) -> Any:
     value = node.plain()
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind == "str" and not isinstance(value, str):
-        node.fail(f"'{name}' must be text, not {_kind(value)}")
+        node.fail(f"'{name}' must be text, not {kind_of(value)}")
     if kind == "bool" and not isinstance(value, bool):
-        node.fail(f"'{name}' must be true or false, not {_kind(value)}")
+        node.fail(f"'{name}' must be true or false, not {kind_of(value)}")
     if kind == "int" and not (is_number and isinstance(value, int)):
-        node.fail(f"'{name}' must be a whole number, not {_kind(value)}")
+        node.fail(f"'{name}' must be a whole number, not {kind_of(value)}")
     if kind == "float" and not is_number:
-        node.fail(f"'{name}' must be a number, not {_kind(value)}")
+        node.fail(f"'{name}' must be a number, not {kind_of(value)}")
     if kind.startswith("Mapping") and not (
         isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
     ):
@@ -385,7 +345,13 @@ def _prediction(node: Node, what: str) -> str | dict[str, str]:
 def _prompt(node: Node, what: str) -> Prompt:
     prompt: Any = node.plain()
     try:
+        if isinstance(prompt, dict):
+            file = _text(mapping(node, what, ("file",), required=("file",))["file"], "prompt.file")
+            beside = Path(node.source).parent / file
+            prompt = prompts.from_file(beside if beside.is_file() else Path(file))
         prompts.check_prompt(prompt)
+    except ConfigError:
+        raise
     except (TypeError, ValueError) as error:
         node.fail(str(error))
     if not prompt:
@@ -423,7 +389,7 @@ def _cache(node: Node, what: str) -> Cache | None:
     try:
         if not isinstance(node.value, dict):
             return caches.of(_text(node, what))
-        given = _mapping(node, what, _CACHE)
+        given = mapping(node, what, _CACHE)
         texts: dict[str, Any] = {name: _text(child, f"{what}.{name}") for name, child in given.items()}
         return Cache(**texts)
     except ConfigError:
@@ -433,12 +399,5 @@ def _cache(node: Node, what: str) -> Cache | None:
 
 
 def _output(node: Node) -> OutputConfig:
-    output = _mapping(node, "output", _OUTPUT)
+    output = mapping(node, "output", OUTPUTS)
     return OutputConfig(**{name: _text(child, f"output.{name}") for name, child in output.items()})
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    kinds = {bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping"}
-    return kinds.get(type(value), f"a {type(value).__name__}")

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 _HASH = "__assay_row_hash"
 _NUMBER = "__assay_row_number"
+REPEAT = "__assay_repeat"
+"""The column of `repeated`."""
 
 # Every digit of a time, one time zone and every NULL, so that different rows never read alike.
-_EXACT_JSON = {
+EXACT_JSON = {
     "ignoreNullFields": "false",
     "timeZone": "UTC",
     "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
@@ -46,6 +48,38 @@ def with_key(df: DataFrame, key: Sequence[str] | None, without: Sequence[str] = 
     number = F.col(_NUMBER)
     suffix = F.when(number > 1, F.concat(F.lit("-"), number.cast("string"))).otherwise(F.lit(""))
     return numbered, F.concat(F.col(_HASH), suffix)
+
+
+def sampled(
+    df: DataFrame,
+    key: Sequence[str] | None,
+    sample: float | int | None,
+    seed: int,
+    without: Sequence[str] = (),
+) -> tuple[DataFrame, Column]:
+    """What `with_key` gives, of a sample of the rows. Which are drawn depends on their keys and the seed alone.
+
+    Args:
+        df: The rows.
+        key: As for `with_key`.
+        sample: How many rows, or which share of them; ``None`` for all.
+        seed: The seed.
+        without: As for `with_key`.
+    """
+    keyed, column = with_key(df, key, without)
+    if sample is None:
+        return keyed, column
+    drawn = F.xxhash64(F.lit(seed), column)
+    if isinstance(sample, float):
+        share = F.pmod(drawn, F.lit(2**53)) / F.lit(float(2**53))
+        return keyed.where(share < sample), column
+    last = keyed.select(drawn.alias("drawn")).orderBy("drawn").limit(sample).agg(F.max("drawn")).first()
+    return keyed.where(drawn <= F.lit(last[0] if last is not None else None)), column
+
+
+def repeated(df: DataFrame, repeats: int) -> DataFrame:
+    """Every row so many times, numbered from 0 in the column `REPEAT`."""
+    return df.withColumn(REPEAT, F.explode(F.sequence(F.lit(0), F.lit(repeats - 1))))
 
 
 def check_types(df: DataFrame, key: Sequence[str] | None) -> None:
@@ -107,7 +141,7 @@ def check_unique(df: DataFrame, key: Sequence[str], *, called: str, per: str | N
 
 
 def _hash(names: Sequence[str]) -> Column:
-    return F.sha2(F.to_json(F.struct(*(col(name) for name in names)), _EXACT_JSON), 256)
+    return F.sha2(F.to_json(F.struct(*(col(name) for name in names)), EXACT_JSON), 256)
 
 
 def _comparable(data_type: DataType) -> bool:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from spark_assay import _html, prompts, session
+from spark_assay import _html, keys, prompts, session
 from spark_assay import cache as caches
 from spark_assay import functions as fn
 from spark_assay._columns import call, option_columns
 from spark_assay._format import count, duration, money
+from spark_assay._html_details import text
 from spark_assay.cache import Cache
 from spark_assay.prompts import Prompt
 
@@ -118,9 +119,9 @@ class Plan:
 
     def _repr_html_(self) -> str:
         head, *rows = self._table()
-        cells = "".join(f"<th>{_html.text(cell)}</th>" for cell in head)
-        body = "".join("<tr>" + "".join(f"<td>{_html.text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        notes = "".join(f'<p class="soft">{_html.text(note)}</p>' for note in self._notes())
+        cells = "".join(f"<th>{text(cell)}</th>" for cell in head)
+        body = "".join("<tr>" + "".join(f"<td>{text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        notes = "".join(f'<p class="soft">{text(note)}</p>' for note in self._notes())
         return (
             f'<style>{_html.STYLE}</style>\n<div class="assay"><h1>Plan</h1>'
             f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>{notes}</div>"
@@ -134,6 +135,10 @@ def plan(
     prompt: Prompt,
     options: Mapping[str, Any] | None = None,
     cache: str | Cache | None = None,
+    key: str | Sequence[str] | None = None,
+    sample: float | int | None = None,
+    seed: int = 0,
+    repeats: int = 1,
 ) -> Plan:
     """Says what a run would call, take and cost, and calls nothing.
 
@@ -143,6 +148,10 @@ def plan(
         prompt: As for `evaluate`.
         options: Options of `functions.llm_complete`.
         cache: As for `evaluate`; by default what the session is set to.
+        key: As for `evaluate`; a sample is drawn by it.
+        sample: As for `evaluate`.
+        seed: As for `evaluate`.
+        repeats: As for `evaluate`.
 
     Raises:
         TypeError: An argument of the wrong type.
@@ -160,12 +169,18 @@ def plan(
     models = [model] if isinstance(model, str) else list(model)
     if not models or not all(isinstance(name, str) and name for name in models):
         raise TypeError("model must be the name of a model or a list of names")
-    prompts.check_prompt(prompt)
+    written = prompts.from_file(prompt)
+    prompts.check_prompt(written)
     spark = session.use(df.sparkSession)
-    column = prompts.prompt_column(df, prompt)
+    column = prompts.prompt_column(df, written)
+    asked = dict(options or {})
+    if sample is not None:
+        df = keys.sampled(df, [key] if isinstance(key, str) else key, sample, seed)[0]
+    if repeats > 1:
+        df, asked["repeat"] = keys.repeated(df, repeats), F.col(keys.REPEAT)
     with caches.used(spark, caches.of(cache)):
         stored = _stored(spark)
-        return Plan([_plan(df, name, column, options or {}, stored) for name in models])
+        return Plan([_plan(df, name, column, asked, stored) for name in models])
 
 
 def _stored(spark: SparkSession) -> DataFrame | None:

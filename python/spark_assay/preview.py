@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from pyspark.sql import functions as F
 
 from spark_assay import _html, prompts, session
 from spark_assay._columns import call, option_columns
+from spark_assay._html_details import block, text
 from spark_assay.prompts import Prompt
 from spark_assay.report import clean
 
@@ -61,9 +61,9 @@ class Preview:
     def _repr_html_(self) -> str:
         blocks = []
         for request in self.requests:
-            settings = " &middot; ".join(f"{_html.text(k)} {_html.text(v)}" for k, v in _settings(request))
+            settings = " &middot; ".join(f"{text(k)} {text(v)}" for k, v in _settings(request))
             messages = "".join(
-                f'<div class="message"><span class="soft">{_html.text(role)}</span><pre>{_pre(content)}</pre></div>'
+                f'<div class="message"><span class="soft">{text(role)}</span><pre>{block(content)}</pre></div>'
                 for role, content in _messages(request)
             )
             blocks.append(f'<div class="request"><p class="soft">{settings}</p>{messages}</div>')
@@ -105,9 +105,10 @@ def preview(
         raise ValueError("n must be a whole number of at least 1")
     if options is not None and model is None:
         raise ValueError("options= goes with model=")
-    prompts.check_prompt(prompt)
+    written = prompts.from_file(prompt)
+    prompts.check_prompt(written)
     session.use(df.sparkSession)
-    column = prompts.prompt_column(df, prompt)
+    column = prompts.prompt_column(df, written)
     if model is None:
         rows = df.limit(n).select(column.alias("prompt")).collect()
         return Preview([{"messages": _as_messages(row["prompt"])} for row in rows])
@@ -138,7 +139,3 @@ def _settings(request: Mapping[str, Any]) -> list[tuple[str, str]]:
     shown = ("provider", "model", "endpoint", "options")
     pairs = [(name, request[name]) for name in shown if request.get(name)]
     return [(k, clean(v if isinstance(v, str) else json.dumps(v, ensure_ascii=False))) for k, v in pairs]
-
-
-def _pre(content: str) -> str:
-    return html.escape("\n".join(clean(line) for line in content.split("\n")), quote=True)

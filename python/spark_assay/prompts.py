@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import yaml
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -18,11 +20,33 @@ from spark_assay._names import hint
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-Prompt: TypeAlias = str | Column | Sequence[Mapping[str, str]]
+Written: TypeAlias = str | Column | Sequence[Mapping[str, str]]
 """A Jinja template, a column, or chat messages whose contents are templates."""
 
-_ROLES = ("assistant", "developer", "system", "tool", "user")
+Prompt: TypeAlias = Written | Path
+"""The same, or the path of a file with a template or messages."""
+
+ROLES = ("assistant", "developer", "system", "tool", "user")
 _UNSUPPORTED_TYPE = "ASSAY_UNSUPPORTED_TYPE"
+
+
+def from_file(prompt: Any) -> Any:
+    """The prompt itself, where the path of a file was given: chat messages as YAML or JSON, or a template.
+
+    Raises:
+        ValueError: A file that cannot be read, or messages that do not parse.
+    """
+    if not isinstance(prompt, Path):
+        return prompt
+    try:
+        text = prompt.read_text(encoding="utf-8")
+        return yaml.safe_load(text) if prompt.suffix in (".yaml", ".yml", ".json") else text
+    except OSError as error:
+        raise ValueError(f"prompt: {prompt} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"prompt: {prompt} is not UTF-8 text") from None
+    except yaml.YAMLError as error:
+        raise ValueError(f"prompt: {prompt} is no valid YAML: {str(error).splitlines()[0]}") from None
 
 
 def check_prompt(prompt: object) -> None:
@@ -44,13 +68,13 @@ def check_prompt(prompt: object) -> None:
     for i, message in enumerate(prompt, start=1):
         if set(message) != {"role", "content"} or not all(isinstance(part, str) for part in message.values()):
             raise ValueError(f"message {i} of the prompt must have a role and a content, both text, and nothing else")
-        if message["role"] not in _ROLES:
+        if message["role"] not in ROLES:
             raise ValueError(
-                f"message {i} of the prompt has the role '{message['role']}'{hint(message['role'], _ROLES)}"
+                f"message {i} of the prompt has the role '{message['role']}'{hint(message['role'], ROLES)}"
             )
 
 
-def prompt_column(df: DataFrame, prompt: Prompt) -> Column:
+def prompt_column(df: DataFrame, prompt: Written) -> Column:
     """The prompt of every row of ``df``: STRING, or ARRAY<STRUCT<role, content, ...>>.
 
     Template variables are checked against the columns by planning a query, which runs nothing.

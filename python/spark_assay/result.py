@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from spark_assay import _format as fmt
-from spark_assay import _html, report
+from spark_assay import _html, _junit, _markdown, _storage, details, report, request, scoring
+from spark_assay import metrics as known_metrics
+from spark_assay import summary as summaries
+from spark_assay._cli_errors import is_sparks
+from spark_assay._custom_metric import check_ranges
 from spark_assay._names import hint
 from spark_assay._version import __version__
+from spark_assay.details import Details
 from spark_assay.metrics import Metric
-from spark_assay.summary import SCHEMA, Estimate, Usage
+from spark_assay.sources import active_session
+from spark_assay.summary import NAMES, SCHEMA, Estimate, Usage
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 _Number = TypeVar("_Number", int, float)
 
@@ -25,15 +31,17 @@ class EvalResult:
     """Rows, numbers and reports of an evaluation. Nothing here calls a model.
 
     Attributes:
-        rows: A DataFrame with one row per example and model: ``key``, ``model``, ``prediction``, ``reference``,
-            ``status``, ``completion`` (where models were called), a DOUBLE column per metric, and the row that was
-            evaluated as the STRUCT ``input``.
+        rows: A DataFrame with one row per example, model and repeat: ``key``, ``model``, ``repeat`` (where there are
+            several), ``prediction``, ``answer`` (the whole of it, where something was extracted), ``reference``,
+            ``status``, ``completion`` (where models were called), a DOUBLE column per metric, the values of
+            ``slices``, and the row that was evaluated as the STRUCT ``input``.
         estimates: The summary as Python objects, in the order of the report.
         metrics: The metrics.
         models: The models, or the names of the predictions.
         slices: The columns that the data were cut by.
         level: The confidence level.
         called: Whether models were called.
+        settings: What it takes to make the run again: data and their version, models, prompt, options, seeds, versions.
     """
 
     def __init__(
@@ -46,6 +54,7 @@ class EvalResult:
         slices: Sequence[str],
         level: float,
         called: bool,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.rows = rows
         self.estimates = list(estimates)
@@ -54,6 +63,9 @@ class EvalResult:
         self.slices = list(slices)
         self.level = level
         self.called = called
+        self.settings = dict(settings or {})
+        self._details: Details | None = None
+        self._released = False
 
     @property
     def summary(self) -> DataFrame:
@@ -115,6 +127,84 @@ class EvalResult:
                 return e
         raise KeyError(f"the data were not cut by '{slice}', or no row has the value '{value}'")
 
+    @property
+    def details(self) -> Details:
+        """Distributions, latency and examples, computed once when they are first asked for; none after `unpersist`."""
+        if self._details is None:
+            self._details = Details() if self._released else details.of_result(self)
+        return self._details
+
+    def rescore(
+        self,
+        *,
+        metrics: str | Metric | Iterable[str | Metric] | None = None,
+        extract: str | Mapping[str, Any] | None = None,
+        level: float | None = None,
+        outcome_policy: Literal["wrong", "missing"] | None = None,
+    ) -> EvalResult:
+        """Scores the answers that are there with other metrics. Nothing is called.
+
+        Args:
+            metrics: As for `evaluate`; by default those of this result.
+            extract: As for `evaluate`; by default as in this result.
+            level: The confidence level; by default that of this result.
+            outcome_policy: As for `evaluate`.
+
+        Returns:
+            Another result over the same answers.
+
+        Raises:
+            ValueError: What `evaluate` refuses, such as a metric that needs a reference where there is none.
+        """
+        resolved = self.metrics if metrics is None else known_metrics.resolve(metrics)
+        confidence, policy = request.check_statistics(self.level if level is None else level, outcome_policy, resolved)
+        if self.settings.get("reference", True) is None:
+            for metric in resolved:
+                if metric.info.needs_reference:
+                    raise ValueError(f"{metric.label} compares with a reference, and this result has none")
+        kept = self.settings.get("extract")
+        options = scoring.check_extract(kept if extract is None else extract)
+        rows = scoring.scored(scoring.answers_of(self.rows), resolved, options)
+        check_ranges(rows, resolved)
+        estimates = summaries.summarize(
+            rows,
+            metrics=resolved,
+            models=self.models,
+            slices=self.slices,
+            level=confidence,
+            outcome_policy=policy,
+        )
+        changed = {
+            "metrics": [metric.to_dict() for metric in resolved],
+            "extract": options,
+            "level": confidence,
+            "outcome_policy": policy,
+        }
+        return EvalResult(
+            rows=rows,
+            estimates=estimates,
+            metrics=resolved,
+            models=self.models,
+            slices=self.slices,
+            level=confidence,
+            called=self.called,
+            settings={**self.settings, **changed},
+        )
+
+    def save(self, target: str, *, overwrite: bool = False) -> None:
+        """Keeps the result, for `load`: one readable table of rows, and one JSON text beside it.
+
+        Args:
+            target: A path, or a table's name. Delta where the session has it, else Parquet.
+            overwrite: Whether what is there is replaced.
+
+        Raises:
+            pyspark.errors.PySparkException: Something is there already.
+        """
+        spark = self.rows.sparkSession
+        _storage.write_rows(spark, self.rows, target, overwrite=overwrite)
+        _storage.write_result(spark, target, self)
+
     def to_text(
         self,
         *,
@@ -151,20 +241,56 @@ class EvalResult:
             write_text(path, page)
         return page
 
+    def to_markdown(
+        self, path: str | Path | None = None, *, title: str | None = None, max_values: int = fmt.MAX_VALUES_TEXT
+    ) -> str:
+        """The report as Markdown, for a pull request.
+
+        Args:
+            path: Where to write it, on this machine; folders are made. By default it is only returned.
+            title: A heading.
+            max_values: The most values of one slice to show; those with most rows are.
+        """
+        text = _markdown.to_markdown(self, title=title, max_values=max_values)
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    def to_junit(self, path: str | Path | None = None) -> str:
+        """The numbers as JUnit XML: a test for each, skipped where there is no estimate. `gate` makes tests of rules.
+
+        Args:
+            path: Where to write it, on this machine; folders are made. By default it is only returned.
+        """
+        cases = [
+            _junit.Case(
+                f"{e.model}.{e.metric}",
+                "all rows" if e.slice is None else f"{e.slice} = {e.value}",
+                "skipped" if e.estimate is None else "passed",
+                e.reason or "" if e.estimate is None else f"{report.number(e.estimate)} ({fmt.interval(e)}), n {e.n}",
+            )
+            for e in self.estimates
+        ]
+        text = _junit.to_xml("assay", cases, seconds=float(self.settings.get("seconds", 0)))
+        if path is not None:
+            write_text(path, text)
+        return text
+
     def to_dict(self) -> dict[str, Any]:
         """The summary as plain values, for JSON."""
-        names = [part.split()[0] for part in SCHEMA.replace("MAP<STRING, BIGINT>", "MAP").split(", ")]
         return {
             "assay_version": __version__,
             "level": self.level,
             "models": self.models,
             "metrics": [m.label for m in self.metrics],
             "slices": self.slices,
+            "called": self.called,
+            "settings": self.settings,
             "counts": self.counts,
             "cost_usd": self.cost_usd,
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
-            "summary": [dict(zip(names, e.as_tuple(), strict=True)) for e in self.estimates],
+            "summary": [dict(zip(NAMES, e.as_tuple(), strict=True)) for e in self.estimates],
         }
 
     def to_json(self, path: str | Path | None = None) -> str:
@@ -180,6 +306,7 @@ class EvalResult:
 
     def unpersist(self) -> None:
         """Frees the memory of the kept rows. Using `rows` afterwards may ask the models again."""
+        self._released = True
         self.rows.unpersist()
 
     def __repr__(self) -> str:
@@ -189,7 +316,39 @@ class EvalResult:
         return f"EvalResult({shown})"
 
     def _repr_html_(self) -> str:
+        try:
+            _ = self.details
+        except Exception as error:
+            # The numbers are here; examples are not, once the session has ended.
+            if not is_sparks(error):
+                raise
+            self._details = Details()
         return _html.fragment(self)
+
+
+def load(target: str, *, spark: SparkSession | None = None) -> EvalResult:
+    """A result that `EvalResult.save` or ``evaluate(output=...)`` has kept. Nothing is called.
+
+    Args:
+        target: The path or the table's name.
+        spark: The session; the active one by default.
+
+    Raises:
+        DataError: There is no result.
+        SetupError: There is no session.
+    """
+    spark = active_session() if spark is None else spark
+    saved = _storage.read_result(spark, target)
+    return EvalResult(
+        rows=_storage.read_rows(spark, target, saved["format"]),
+        estimates=[Estimate.of(values) for values in saved["summary"]],
+        metrics=[known_metrics.from_dict(values) for values in saved["settings"]["metrics"]],
+        models=saved["models"],
+        slices=saved["slices"],
+        level=saved["level"],
+        called=saved["called"],
+        settings=saved["settings"],
+    )
 
 
 def write_text(path: str | Path, text: str) -> None:

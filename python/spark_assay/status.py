@@ -11,7 +11,9 @@ from typing import Literal, TypeAlias
 OutcomePolicy: TypeAlias = Literal["wrong", "missing"]
 
 OK = "ok"
-OUTCOMES = ("refused", "truncated", "content_filtered", "parse_failed")
+PARSE_FAILED = "parse_failed"
+TRUNCATED = "truncated"
+OUTCOMES = ("refused", TRUNCATED, "content_filtered", PARSE_FAILED)
 INFRASTRUCTURE = (
     "rate_limited",
     "timeout",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import Column
@@ -26,8 +26,9 @@ SCHEMA = (
     "metric STRING, model STRING, slice STRING, value STRING, "
     "estimate DOUBLE, lower DOUBLE, upper DOUBLE, std_error DOUBLE, n BIGINT, n_null BIGINT, "
     "level DOUBLE, method STRING, reason STRING, outcome_policy STRING, "
-    "estimate_wrong DOUBLE, estimate_missing DOUBLE, "
-    "n_rows BIGINT, n_ok BIGINT, n_outcome BIGINT, n_failed BIGINT, n_by_status MAP<STRING, BIGINT>, "
+    "estimate_wrong DOUBLE, estimate_missing DOUBLE, estimate_worst DOUBLE, estimate_best DOUBLE, "
+    "n_rows BIGINT, n_ok BIGINT, n_outcome BIGINT, n_failed BIGINT, n_truncated BIGINT, "
+    "n_by_status MAP<STRING, BIGINT>, "
     "cost_usd DOUBLE, n_unpriced BIGINT, input_tokens BIGINT, output_tokens BIGINT"
 )
 
@@ -58,6 +59,11 @@ class Usage:
     input_tokens: int | None
     output_tokens: int | None
 
+    @property
+    def n_truncated(self) -> int:
+        """Rows whose answer was cut short at the token limit."""
+        return self.n_by_status.get(st.TRUNCATED, 0)
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -81,6 +87,8 @@ class Estimate:
         estimate_wrong: The mean with them as wrong; ``None`` for a metric without a worst value.
         estimate_missing: The mean without them.
         usage: Counts, cost and tokens of the rows.
+        estimate_worst: The mean if every missing row had the worst value; ``None`` for a metric without one.
+        estimate_best: The mean if every missing row had the best value.
     """
 
     metric: str
@@ -100,10 +108,22 @@ class Estimate:
     estimate_wrong: float | None
     estimate_missing: float | None
     usage: Usage
+    estimate_worst: float | None = None
+    estimate_best: float | None = None
 
     def as_tuple(self) -> tuple[Any, ...]:
         """The values in the order of `SCHEMA`."""
-        return (*astuple(self)[:-1], *astuple(self.usage))
+        return tuple(getattr(self.usage if name in _OF_USAGE else self, name) for name in NAMES)
+
+    @staticmethod
+    def of(values: Mapping[str, Any]) -> Estimate:
+        """An estimate from what `as_tuple` gave, by name."""
+        usage = Usage(**{name: values[name] for name in _OF_USAGE if name != "n_truncated"})
+        return Estimate(usage=usage, **{name: values[name] for name in NAMES if name not in _OF_USAGE})
+
+
+NAMES = tuple(part.split()[0] for part in SCHEMA.replace("MAP<STRING, BIGINT>", "MAP").split(", "))
+_OF_USAGE = ("n_truncated", *(f.name for f in fields(Usage)))
 
 
 def policy_for(metric: Metric, asked: st.OutcomePolicy | None) -> st.OutcomePolicy:
@@ -118,6 +138,11 @@ def with_outcomes_wrong(score: Column, status: Column, worst: float, could_have:
     return F.when(status.isin(*st.OUTCOMES) & could_have, F.lit(worst)).otherwise(score)
 
 
+def could_have(metric: Metric, rows: DataFrame) -> Column:
+    """Whether there is what the metric compares with."""
+    return has_reference(rows) if metric.info.needs_reference else F.lit(True)
+
+
 def summarize(
     rows: DataFrame,
     *,
@@ -130,78 +155,26 @@ def summarize(
     """Aggregates scored rows in Spark and collects one row per model and slice value.
 
     Args:
-        rows: ``model``, ``status``, ``reference``, one column per metric, ``input`` with the slice columns, and
-            ``completion`` where models were called.
+        rows: As `scoring.scored` gives them.
         metrics: The metrics whose columns there are.
         models: The models, in the order of the report.
-        slices: Columns of ``input``.
+        slices: Fields of ``slices``.
         level: The confidence level.
         outcome_policy: As for `evaluate`.
 
     Returns:
         In the order metric, slice, value, model; the rows without a slice first.
     """
-    called = "completion" in rows.columns
-    cuts = [F.struct(F.lit(None).cast("string").alias("slice"), F.lit(None).cast("string").alias("value"))]
-    cuts += [
-        F.struct(F.lit(name).alias("slice"), F.col(f"input.{quoted(name)}").cast("string").alias("value"))
-        for name in slices
-    ]
-    wrong = {
-        metric.label: with_outcomes_wrong(
-            col(metric.label),
-            F.col("status"),
-            metric.worst,
-            has_reference(rows) if metric.needs_reference else F.lit(True),
-        )
-        for metric in metrics
-        if metric.worst is not None
-    }
-    # Tokens that this run has paid for, as its cost is.
-    is_bought = ~(F.col("completion.cache_hit") | F.col("completion.deduplicated")) if called else F.lit(True)
-    spent = [F.col("completion.cost_usd").alias("cost_usd")] if called else []
-    spent += [
-        F.when(is_bought, F.col(f"completion.{name}")).otherwise(0).alias(name)
-        for name in ("input_tokens", "output_tokens")
-        if called
-    ]
-    narrow = rows.select(
-        "model",
-        "status",
-        F.explode(F.array(*cuts)).alias("cut"),
-        *(col(metric.label).alias(f"missing_{metric.label}") for metric in metrics),
-        *(column.alias(f"wrong_{label}") for label, column in wrong.items()),
-        *spent,
-    ).select("*", "cut.slice", "cut.value")
-
-    aggregates = [F.count(F.lit(1)).alias("n_rows")]
-    if called:
-        aggregates += [
-            F.sum("cost_usd").alias("cost_usd"),
-            F.count_if(F.col("cost_usd").isNull()).alias("n_unpriced"),
-            F.sum("input_tokens").alias("input_tokens"),
-            F.sum("output_tokens").alias("output_tokens"),
-        ]
-    for metric in metrics:
-        for policy in ("missing", "wrong") if metric.label in wrong else ("missing",):
-            name = f"{policy}_{metric.label}"
-            aggregates.append(fn.mean_ci(col(name), level=level, kind=metric.info.kind).alias(name))
-
-    group = ["model", "slice", "value"]
-    collected = narrow.groupBy(*group).agg(*aggregates).limit(MAX_GROUPS + 1).collect()
-    if len(collected) > MAX_GROUPS:
+    scores = _scores(rows, metrics, slices, outcome_policy, level)
+    if len(scores) > MAX_GROUPS:
         raise DataError(f"the slices {', '.join(slices)} have more than {MAX_GROUPS} values together")
-    by_status: dict[tuple[str, str | None, str | None], dict[str, int]] = {}
-    for row in narrow.groupBy(*group, "status").count().collect():
-        by_status.setdefault((row["model"], row["slice"], row["value"]), {})[row["status"]] = row["count"]
-
+    usages = _usages(rows, slices)
     estimates = []
-    for row in collected:
-        counts = by_status[row["model"], row["slice"], row["value"]]
-        usage = _usage(row, dict(sorted(counts.items())), called)
+    for row in scores:
+        usage = usages[row["model"], row["slice"], row["value"]]
         for metric in metrics:
-            estimates.append(_estimate(row, metric, policy_for(metric, outcome_policy), usage, metric.label in wrong))
-    present = {row["model"] for row in collected if row["slice"] is None}
+            estimates.append(_estimate(row, metric, policy_for(metric, outcome_policy), usage))
+    present = {row["model"] for row in scores if row["slice"] is None}
     for model in (name for name in models if name not in present):
         estimates += [_no_rows(metric, model, level, policy_for(metric, outcome_policy)) for metric in metrics]
     metric_order = {metric.label: i for i, metric in enumerate(metrics)}
@@ -211,6 +184,78 @@ def summarize(
         estimates,
         key=lambda e: (metric_order[e.metric], slice_order[e.slice], natural(e.value), model_order[e.model]),
     )
+
+
+def _cuts(slices: Sequence[str]) -> Column:
+    """All rows, and each slice with its value: one row of the data becomes one for each."""
+    none = F.lit(None).cast("string")
+    cuts = [F.struct(none.alias("slice"), none.alias("value"))]
+    cuts += [F.struct(F.lit(name).alias("slice"), F.col(f"slices.{quoted(name)}").alias("value")) for name in slices]
+    return F.explode(F.array(*cuts)).alias("cut")
+
+
+def _scores(
+    rows: DataFrame, metrics: Sequence[Metric], slices: Sequence[str], policy: st.OutcomePolicy | None, level: float
+) -> list[Row]:
+    """For each group the means ``missing_<metric>`` and ``wrong_<metric>``, and what `_bounds` needs."""
+    repeated = "repeat" in rows.columns
+    means: dict[str, tuple[Column, str]] = {}
+    absent: dict[str, Column] = {}
+    for metric in metrics:
+        kind: str = "bounded" if repeated and metric.info.kind == "binary" else metric.info.kind
+        comparable = could_have(metric, rows)
+        missing = col(metric.label)
+        means[f"missing_{metric.label}"] = missing, kind
+        if metric.worst is None:
+            continue
+        wrong = with_outcomes_wrong(missing, F.col("status"), metric.worst, comparable)
+        means[f"wrong_{metric.label}"] = wrong, kind
+        counted = wrong if policy_for(metric, policy) == "wrong" else missing
+        is_absent = counted.isNull() & comparable & (F.col("status") != st.OK)
+        if metric.best is None:
+            continue
+        if repeated:
+            means[f"worst_{metric.label}"] = F.when(is_absent, metric.worst).otherwise(counted), kind
+            means[f"best_{metric.label}"] = F.when(is_absent, metric.best).otherwise(counted), kind
+        else:
+            absent[f"absent_{metric.label}"] = is_absent
+    columns = {**{name: column for name, (column, _) in means.items()}, **absent}
+    extra = ["slices"] if slices else []
+    narrow = rows.select("model", "key", *extra, *(column.alias(name) for name, column in columns.items()))
+    if repeated:
+        # An example counts once, whatever the number of its repeats: they are not independent.
+        first = [F.first("slices").alias("slices")] if slices else []
+        narrow = narrow.groupBy("model", "key").agg(*first, *(mean_of_few(name).alias(name) for name in columns))
+    cut = narrow.select("model", _cuts(slices), *(col(name) for name in columns)).select("*", "cut.slice", "cut.value")
+    aggregates = [fn.mean_ci(col(name), level=level, kind=kind).alias(name) for name, (_, kind) in means.items()]  # type: ignore[arg-type]
+    aggregates += [F.count_if(col(name)).alias(name) for name in absent]
+    return cut.groupBy("model", "slice", "value").agg(*aggregates).limit(MAX_GROUPS + 1).collect()
+
+
+def mean_of_few(name: str) -> Column:
+    """The mean of a handful of values, summed in their order, so that it is the same on any partitioning."""
+    values = F.array_sort(F.collect_list(col(name)))
+    total = F.aggregate(values, F.lit(0.0), lambda before, value: before + value)
+    return F.when(F.size(values) > 0, total / F.size(values))
+
+
+def _usages(rows: DataFrame, slices: Sequence[str]) -> dict[tuple[str, str | None, str | None], Usage]:
+    called = "completion" in rows.columns
+    spent: list[Column] = []
+    sums = [F.count(F.lit(1)).alias("n")]
+    if called:
+        # Tokens that this run has paid for, as its cost is.
+        is_bought = ~(F.col("completion.cache_hit") | F.col("completion.deduplicated"))
+        spent = [F.col("completion.cost_usd").alias("cost_usd")]
+        for name in ("input_tokens", "output_tokens"):
+            spent.append(F.when(is_bought, F.col(f"completion.{name}")).otherwise(0).alias(name))
+        sums += [F.count_if(F.col("cost_usd").isNull()).alias("n_unpriced")]
+        sums += [F.sum(name).alias(name) for name in ("cost_usd", "input_tokens", "output_tokens")]
+    cut = rows.select("model", "status", _cuts(slices), *spent).select("*", "cut.slice", "cut.value")
+    groups: dict[tuple[str, str | None, str | None], list[Row]] = {}
+    for row in cut.groupBy("model", "slice", "value", "status").agg(*sums).collect():
+        groups.setdefault((row["model"], row["slice"], row["value"]), []).append(row)
+    return {group: _usage(sorted(found, key=lambda row: row["status"]), called) for group, found in groups.items()}
 
 
 def natural(value: str | None) -> tuple[int, list[tuple[int, float, str]]]:
@@ -225,25 +270,34 @@ def natural(value: str | None) -> tuple[int, list[tuple[int, float, str]]]:
     return (0, [(0, float(part), "") if part.isdecimal() else (1, 0.0, part.lower()) for part in parts if part])
 
 
-def _usage(row: Row, counts: dict[str, int], called: bool) -> Usage:
-    n_rows = row["n_rows"]
+def _usage(found: Sequence[Row], called: bool) -> Usage:
+    counts = {row["status"]: row["n"] for row in found}
+    n_rows = sum(counts.values())
     n_ok = counts.get(st.OK, 0)
     n_outcome = sum(counts.get(status, 0) for status in st.OUTCOMES)
+    n_unpriced = sum(row["n_unpriced"] for row in found) if called else 0
     return Usage(
         n_rows=n_rows,
         n_ok=n_ok,
         n_outcome=n_outcome,
         n_failed=n_rows - n_ok - n_outcome,
         n_by_status=counts,
-        cost_usd=row["cost_usd"] if called and row["n_unpriced"] < n_rows else None,
-        n_unpriced=row["n_unpriced"] if called else 0,
-        input_tokens=row["input_tokens"] if called else None,
-        output_tokens=row["output_tokens"] if called else None,
+        cost_usd=_total(found, "cost_usd") if called and n_unpriced < n_rows else None,
+        n_unpriced=n_unpriced,
+        input_tokens=_total(found, "input_tokens") if called else None,
+        output_tokens=_total(found, "output_tokens") if called else None,
     )
 
 
-def _estimate(row: Row, metric: Metric, policy: st.OutcomePolicy, usage: Usage, has_wrong: bool) -> Estimate:
+def _total(found: Sequence[Row], name: str) -> Any:
+    known = [row[name] for row in found if row[name] is not None]
+    return sum(known[1:], start=known[0]) if known else None
+
+
+def _estimate(row: Row, metric: Metric, policy: st.OutcomePolicy, usage: Usage) -> Estimate:
     shown = row[f"{policy}_{metric.label}"]
+
+    worst, best = _bounds(row, metric, shown)
     return Estimate(
         metric=metric.label,
         model=row["model"],
@@ -259,10 +313,27 @@ def _estimate(row: Row, metric: Metric, policy: st.OutcomePolicy, usage: Usage, 
         method=shown["method"],
         reason=shown["reason"],
         outcome_policy=policy,
-        estimate_wrong=row[f"wrong_{metric.label}"]["estimate"] if has_wrong else None,
+        estimate_wrong=row[f"wrong_{metric.label}"]["estimate"] if metric.worst is not None else None,
         estimate_missing=row[f"missing_{metric.label}"]["estimate"],
         usage=usage,
+        estimate_worst=worst,
+        estimate_best=best,
     )
+
+
+def _bounds(row: Row, metric: Metric, shown: Row) -> tuple[float | None, float | None]:
+    """The mean with every missing row as the worst value, and as the best."""
+    worst, best = metric.worst, metric.best
+    if worst is None or best is None:
+        return None, None
+    absent = f"absent_{metric.label}"
+    if absent not in row:
+        return row[f"worst_{metric.label}"]["estimate"], row[f"best_{metric.label}"]["estimate"]
+    n, n_absent = shown["n"], row[absent]
+    if n + n_absent == 0:
+        return None, None
+    total = n * (shown["estimate"] or 0.0)
+    return (total + n_absent * worst) / (n + n_absent), (total + n_absent * best) / (n + n_absent)
 
 
 def _no_rows(metric: Metric, model: str, level: float, policy: st.OutcomePolicy) -> Estimate:

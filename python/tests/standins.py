@@ -21,6 +21,20 @@ def assay_version() -> Column:
     return F.lit(__version__)
 
 
+def assay_model(model: Column) -> Column:
+    return F.to_json(F.struct(model.alias("model")))
+
+
+def llm_extract(text: Column, *options: Column) -> Column:
+    """What stands behind a colon."""
+    found = F.regexp_extract(text, ":(.*)$", 1)
+    return F.when(found != "", found)
+
+
+def llm_distinct_n(text: Column, *options: Column) -> Column:
+    return F.when(text.isNotNull(), F.lit(1.0))
+
+
 def llm_prompt(template: Column, fields: Column) -> Column:
     """The fields as JSON after the template's text: enough to see which columns arrive."""
     return F.concat(template, F.lit(" "), F.to_json(fields))
@@ -60,16 +74,20 @@ def llm_token_f1(prediction: Column, reference: Column, *options: Column) -> Col
 
 
 def mean_ci(x: Column, *options: Column) -> Column:
-    """The mean with its Wilson interval at 95 per cent."""
+    """The mean with its Wilson interval at 95 per cent, or the normal one of values that have no bounds."""
     n, p, z = F.count(x), F.avg(x), F.lit(1.959963984540054)
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * F.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    error = F.sqrt(p * (1 - p) / n)
+    if any("unbounded" in str(option) for option in options):
+        error = F.stddev(x) / F.sqrt(n)
+        middle, half = p, z * error
     has = n > 0
     return F.struct(
         p.alias("estimate"),
         F.when(has, middle - half).alias("lower"),
         F.when(has, middle + half).alias("upper"),
-        F.when(has, F.sqrt(p * (1 - p) / n)).alias("std_error"),
+        F.when(has, error).alias("std_error"),
         n.alias("n"),
         F.count_if(x.isNull()).alias("n_null"),
         F.lit(0.95).alias("level"),

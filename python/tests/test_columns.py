@@ -83,7 +83,7 @@ def test_functions_go_by_their_sql_names(column: Any, text: str) -> None:
 
 
 def test_every_function_is_exported() -> None:
-    names = ("_metric_functions", "_corpus_functions", "_stat_functions")
+    names = ("_metric_functions", "_corpus_functions", "_semantic_functions", "_stat_functions")
     modules = (fn.__name__, *(f"spark_assay.{name}" for name in names))
     mine = {name for name, value in vars(fn).items() if getattr(value, "__module__", "") in modules}
     assert {name for name in mine if not name.startswith("_")} == set(fn.__all__)

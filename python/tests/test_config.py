@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import spark_assay as assay
 from spark_assay import ConfigError, Metric, config, session
 
 GOOD = """\
@@ -62,7 +63,12 @@ def test_predictions_and_chat() -> None:
         ("title: Capitals", "titel: x", "eval.yaml:1: an evaluation has no key 'titel'; did you mean 'title'?"),
         ("title: Capitals", "title: 3", "eval.yaml:1: 'title' must be text, not a number"),
         ("reference: answer\n", "", "eval.yaml:1: an evaluation needs the key 'reference'"),
-        ("  format: csv\n", "", "eval.yaml:2: data needs the key 'format'"),
+        ("  format: csv\n", "  version: 1\n  timestamp: 2026-01-31\n", "data: give a version or a timestamp, not both"),
+        (
+            "  format: csv\n  path: questions.csv",
+            "  path: [a, b]",
+            "eval.yaml:2: data with several paths needs the key",
+        ),
         ("  path: questions.csv\n", "", "eval.yaml:2: data needs either a table, or a path"),
         ("  path: questions.csv", "  path: [a, a]", "eval.yaml:4: 'path' names 'a' twice"),
         ("header: true", "header: []", "eval.yaml:5: data: option 'header' must be a plain value, not a list"),
@@ -81,7 +87,18 @@ def test_predictions_and_chat() -> None:
         ("  - exact_match", "  - exact_mach", "eval.yaml:17: there is no metric 'exact_mach'; did you mean"),
         ("variant: v2.0", "varant: v2.0", "eval.yaml:18: metric 'token_f1' has no option 'varant'"),
         ("name: token_f1", "nam: token_f1", "eval.yaml:18: a metric is a name, or a mapping"),
-        ("slices: [category]", "slices: {a: b}", "eval.yaml:20: 'slices' must be text, not a mapping"),
+        ("slices: [category]", "slices: {a: [b]}", "eval.yaml:20: 'slices.a' must be text, not a list"),
+        ("slices: [category]", "extract: last_numbr", "method 'last_numbr'; did you mean 'last_number'?"),
+        ("slices: [category]", "extract: {patern: x}", "eval.yaml:20: extract has no option 'patern'; did you mean"),
+        ("slices: [category]", "sample: 1.5", "eval.yaml:20: 'sample' must be a whole number of rows, or a share"),
+        ("slices: [category]", "repeats: 0", "eval.yaml:20: 'repeats' must be at least 1"),
+        ("slices: [category]", "seed: x", "eval.yaml:20: 'seed' must be a whole number, not text"),
+        ('"Question: {{ question }}"', "{fil: a}", "eval.yaml:13: prompt has no key 'fil'; did you mean 'file'?"),
+        (
+            '"Question: {{ question }}"',
+            "{file: /no/such}",
+            "eval.yaml:13: prompt: /no/such cannot be read: No such file",
+        ),
         ("slices: [category]", "level: 95", "eval.yaml:20: 'level' must be a number between 0 and 1"),
         ("slices: [category]", "outcome_policy: skip", "eval.yaml:20: 'outcome_policy' must be wrong or missing"),
         ("slices: [category]", "key: id", "eval.yaml:20: 'key' occurs twice"),
@@ -99,6 +116,22 @@ def test_a_mistake_has_its_line(old: str, new: str, says: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(says)) as error:
         config.check(config.parse(GOOD.replace(old, new, 1), "eval.yaml"))
     assert "sk-1" not in str(error.value)
+
+
+def test_data_in_a_word_and_files_of_prompts(tmp_path: Path) -> None:
+    (tmp_path / "chat.yaml").write_text("- {role: user, content: '{{ q }}'}\n", encoding="utf-8")
+    file = tmp_path / "e.yaml"
+    file.write_text(
+        "data: questions.csv\nmodels: {m: {provider: mock, model: m}}\nprompt: {file: chat.yaml}\n"
+        "metrics: [distinct_n]\nreference: [a, b]\nslices: {long: length(q) > 9}\nsample: 0.5\nrepeats: 3\n"
+    )
+    c = config.load(file)
+    assert c.data.source() == assay.Source("questions.csv")
+    assert c.prompt == [{"role": "user", "content": "{{ q }}"}]
+    assert (c.reference, c.slices, c.sample, c.repeats) == (["a", "b"], {"long": "length(q) > 9"}, 0.5, 3)
+    file.write_text("data: {table: a.b, version: 3}\nprediction: p\nmetrics: distinct_n\n")
+    c = config.load(file)
+    assert (c.data.source(), c.reference) == (assay.Source("a.b", version=3), None)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "just text\n"])

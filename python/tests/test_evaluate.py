@@ -174,13 +174,12 @@ def test_output_is_written_and_read_back(df: DataFrame, tmp_path: Path) -> None:
         asked(df, output=path)
 
 
-def test_no_rows_at_all(df: DataFrame) -> None:
-    result = asked(df.limit(0), model=["m", "n"])
-    assert [(e.model, e.estimate, e.reason) for e in result.estimates] == [
-        ("m", None, "there are no rows"),
-        ("n", None, "there are no rows"),
-    ]
-    assert "there are no rows" in result.to_text()
+def test_no_rows_at_all(df: DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MODULE, "_materialize", lambda *_: pytest.fail("something ran"))
+    with pytest.raises(assay.DataError, match="there are no rows to evaluate"):
+        asked(df.limit(0), model=["m", "n"])
+    with pytest.raises(assay.DataError, match="there are no rows to evaluate in the sample"):
+        asked(df.limit(1), sample=1e-9)
 
 
 def test_only_columns_of_the_template_are_carried(df: DataFrame) -> None:

@@ -53,7 +53,7 @@ def blocks(path: Path) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("name", ["README.md", "python/README.md", "docs/custom-metrics.md"])
+@pytest.mark.parametrize("name", ["README.md", "python/README.md", "docs/custom-metrics.md", "docs/evaluation.md"])
 def test_readme(classic: SparkSession, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = blocks(ROOT / name)
     if not found:
