@@ -46,7 +46,7 @@ def fresh(spark: SparkSession, testkit: server.Server, options: dict[str, Any]) 
         for round_ in range(0 if model == server.MODEL else 1, options["rounds"] + 1):
             for mode in MODES:
                 cached(spark, Cache(where) if mode == "read_write" else Cache(mode=mode))
-                before, label = testkit.calls(), f"fresh-{mode}-{round_}"
+                before, label = testkit.calls(), f"fresh-{model}-{mode}-{round_}"
                 run = timed(jvm_pid(spark), lambda m=model, text=label: scored(frame, text, m))
                 if mode == "read_write":
                     assay.cache.fold(spark)
