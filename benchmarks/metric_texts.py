@@ -72,6 +72,7 @@ def long_pairs(length: int = 100_000) -> dict[str, tuple[str, str]]:
     short = text(["a", "b", "c"], " "), text(["a", "b", "c"], " ")
     lines = [" ".join(words) for words in zip(*[iter(prose[0].split(" "))] * 9, strict=False)]
     shuffled = rng.sample(lines, len(lines))
+    few_words = " ".join(rng.choice("abcdefghijklmnop") for _ in range(700))
     han = [chr(0x4E00 + i) for i in range(20_000)]
     return {
         "four letters": few,
@@ -79,6 +80,10 @@ def long_pairs(length: int = 100_000) -> dict[str, tuple[str, str]]:
         "moved blocks": (" ".join(moved), prose[0]),
         "three words": short,
         "shuffled lines": ("\n".join(shuffled), "\n".join(lines)),
+        "few words, many words": (
+            few_words + " " + "x" * (length - 1 - len(few_words)),
+            text(list("abcdefghijklmnop"), " "),
+        ),
         "Han characters": (text(han, "")[: length // 3], text(han, "")[: length // 3]),
         "numbers": ("[" + text(["12", "3.5", "7"], ",") + "1]", "[" + text(["12", "3.5", "7"], ",") + "1]"),
         "the same": (prose[0], prose[0] + "!"),

@@ -4,6 +4,7 @@
 //! with the score, `null` where there is none.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::{BufRead, BufWriter, Write};
 
 use assay_core::metrics::{self, Metric, Stop};
@@ -27,10 +28,12 @@ fn main() -> Result<()> {
         let row: Row = serde_json::from_str(&line).map_err(|e| invalid(e.to_string()))?;
         let info = metrics::find(&row.metric).ok_or_else(|| invalid(format!("there is no metric {}", row.metric)))?;
         let key = format!("{} {}", row.metric, serde_json::Value::Object(row.options.clone()));
-        if !metrics.contains_key(&key) {
-            metrics.insert(key.clone(), (info.create)(&resolve(&info.function, &row.options)?, &Stop::default())?);
-        }
-        let Some(metric) = metrics.get_mut(&key) else { continue };
+        let metric = match metrics.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => {
+                free.insert((info.create)(&resolve(&info.function, &row.options)?, &Stop::default())?)
+            }
+        };
         let references: Vec<&str> = row.references.iter().map(String::as_str).collect();
         let score = metric.score_best(&row.prediction, &references);
         writeln!(out, "{}", serde_json::json!(score)).map_err(|e| invalid(e.to_string()))?;

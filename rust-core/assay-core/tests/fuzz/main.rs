@@ -171,4 +171,4 @@ fn any_text_is_taken() {
 }
 
 /// How many cases there are in a plain run of the tests.
-const SHORT: u64 = 60_000;
+const SHORT: u64 = 100_000;
