@@ -44,7 +44,7 @@ private[assay] object EvalSessions {
     while (true) {
       val over = watched.synchronized {
         while (watched.isEmpty) watched.wait()
-        watched.collect { case (session, isOver) if isOver() => session }
+        watched.iterator.collect { case (session, isOver) if isOver() => session }.toList
       }
       over.foreach(close)
       Thread.sleep(CheckMs)
