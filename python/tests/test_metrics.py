@@ -25,7 +25,7 @@ def test_every_metric_has_its_function_and_options() -> None:
     ("make", "says"),
     [
         (lambda: Metric("token_f"), "there is no metric 'token_f'; did you mean 'token_f1'?"),
-        (lambda: Metric("zzzz"), "there is no metric 'zzzz'; known: bleu, cer, chrf, contains, "),
+        (lambda: Metric("zzzz"), "there is no metric 'zzzz'; known: bleu, bleu_nltk, cer, chrf, "),
         (lambda: Metric("exact_match", normalise="squad"), "no option 'normalise'; did you mean 'normalize'?"),
         (lambda: Metric("contains", x=1), "metric 'contains' has no option 'x'; known: case_sensitive, normalize"),
         (lambda: Metric("contains", label="status"), "cannot have the label 'status'"),

@@ -9,14 +9,13 @@ import scala.util.Try
 
 import org.apache.spark.scheduler.{SparkListener, SparkListenerTaskEnd}
 import org.scalatest.concurrent.Eventually._
-import org.scalatest.time.{Seconds, Span}
+import org.scalatest.time.{Millis, Seconds, Span}
 
 /** A killed task leaves native code at once: what its thread is in would else go on for many minutes. */
 class CancelSuite extends SparkSuite {
-  private implicit val patience: PatienceConfig = PatienceConfig(Span(120, Seconds), Span(1, Seconds).scaledBy(0.02))
-
   private def inNativeCode: Boolean = Thread.getAllStackTraces.asScala.exists { case (thread, frames) =>
-    thread.getName.startsWith("Executor task") && frames.exists(f => f.getClassName == "assay.NativeBridge" && f.getMethodName == "eval")
+    thread.getName.startsWith("Executor task") &&
+    frames.exists(frame => frame.getClassName == "assay.NativeBridge" && frame.getMethodName == "eval")
   }
 
   // Pairs of 100 kB; all of them are one batch.
@@ -40,7 +39,9 @@ class CancelSuite extends SparkSuite {
         spark.sparkContext.setJobGroup("cancelled", where, interruptOnCancel = true)
         Try(sql(query).collect())
       }(ExecutionContext.global)
-      eventually(assert(inNativeCode || run.isCompleted))
+      eventually(timeout(Span(120, Seconds)), interval(Span(20, Millis))) {
+        assert(inNativeCode || run.isCompleted)
+      }
       assert(!run.isCompleted, run.value)
       spark.sparkContext.cancelJobGroup("cancelled")
       val reason = ended.poll(60, TimeUnit.SECONDS)

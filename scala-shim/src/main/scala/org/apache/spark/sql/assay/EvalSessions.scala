@@ -15,11 +15,13 @@ private[assay] object EvalSessions {
   /** What says of a session that nobody waits for it any more. */
   private val watched = mutable.LongMap.empty[() => Boolean]
 
-  private lazy val watcher: Thread = {
+  private var hasThread = false
+
+  private def ensureThread(): Unit = if (!hasThread) {
+    hasThread = true
     val thread = new Thread(() => watch(), "assay-killed-tasks")
     thread.setDaemon(true)
     thread.start()
-    thread
   }
 
   /** Opens a session for a task or, where `context` is null, for the current thread. */
@@ -29,9 +31,9 @@ private[assay] object EvalSessions {
     watched.synchronized {
       watched(session) =
         if (context == null) () => thread.isInterrupted else () => context.isInterrupted() || context.isCompleted()
+      ensureThread()
       watched.notifyAll()
     }
-    watcher
     session
   }
 
@@ -44,7 +46,7 @@ private[assay] object EvalSessions {
     while (true) {
       val over = watched.synchronized {
         while (watched.isEmpty) watched.wait()
-        watched.collect { case (session, isOver) if isOver() => session }
+        watched.iterator.collect { case (session, isOver) if isOver() => session }.toList
       }
       over.foreach(close)
       Thread.sleep(CheckMs)
