@@ -293,6 +293,50 @@ def peer_part(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def stats_part(lines: list[dict[str, Any]], options: dict[str, Any]) -> str:
+    def seconds(value: float) -> str:
+        return f"{value * 1e6:,.0f} µs" if value < 1e-3 else f"{value * 1e3:,.0f} ms" if value < 1 else f"{value:.2f} s"
+
+    text = [
+        "## Statistics",
+        "",
+        f"B = {options['resamples']:,} resamples of exponential values on all cores, the kernels alone, the least of three runs (one "
+        "for a million values); scipy on the same values, once, in the batches in which it was fastest here. Load is that of the "
+        "machine after the line.",
+        "",
+        "| | values | assay | scipy | times | what assay does | load |",
+        "|---|--:|--:|--:|--:|---|---|",
+    ]
+    for line in lines:
+        best = line["ours"]["best"]
+        theirs = line.get("scipy")
+        text.append(
+            f"| {line['name']} | {line['n']} | {seconds(best)} | {seconds(theirs) if theirs else ''} | "
+            f"{f'{theirs / best:,.0f}' if theirs else ''} | {line['algorithm']} | {line['load']} |"
+        )
+
+    def of(name: str, n: str) -> dict[str, Any]:
+        return next(line for line in lines if line["name"] == name and line["n"] == n)
+
+    large = of("BCa of a mean", "100,000")
+    times = large["scipy"] / large["ours"]["best"]
+    whole, half = f"BCa of a mean, B = {options['resamples']:,}", f"BCa of a mean, B = {options['resamples'] // 2:,}"
+    million = of(whole, "1,000,000")["ours"]["best"]
+    by_resamples = million / of(half, "1,000,000")["ours"]["best"]
+    by_values = million / of(whole, "500,000")["ours"]["best"]
+    share = of("BCa of a share", "10,000,000")["ours"]["best"]
+    text += [
+        "",
+        "Goals:",
+        "",
+        f"- BCa of a mean of 100,000 values: {times:.0f} times scipy (goal: 50): {verdict(times >= 50)}",
+        f"- of a million: {million:.1f} s (goal: under 12): {verdict(million < 12)}; {by_resamples:.1f} times that with half of the "
+        f"resamples and {by_values:.1f} times that of half of the values (linear: 2)",
+        f"- of a share of 10 million values, given their counts: {share * 1e3:.2f} ms (goal: under 50): {verdict(share < 0.05)}",
+    ]
+    return "\n".join(text)
+
+
 def render(results: dict[str, Any]) -> str:
     about, options = results["about"], results["options"]
     command = "scripts/bench" + "".join(
@@ -312,6 +356,7 @@ def render(results: dict[str, Any]) -> str:
             "replay_rows",
             "table_rows",
             "peer_rounds",
+            "resamples",
             "concurrency",
             "latency",
         )
@@ -332,4 +377,6 @@ def render(results: dict[str, Any]) -> str:
         parts.append(cache_part(results, options))
     if "peer best" in results:
         parts.append(peer_part(results))
+    if "stats" in results:
+        parts.append(stats_part(results["stats"], options))
     return "\n\n".join(part.strip() for part in parts) + "\n"

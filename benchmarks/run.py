@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import machine
 import report
@@ -18,7 +19,7 @@ import server
 HERE = Path(__file__).parent
 
 
-def python(interpreter: str, script: str, options: dict, **env: str) -> dict:
+def python(interpreter: str, script: str, options: dict, **env: str) -> Any:
     """Runs one part in a process of its own; its last line of output is the result."""
     command = [interpreter, str(HERE / script), json.dumps(options)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **env})
@@ -54,6 +55,9 @@ def main() -> None:
     parser.add_argument(
         "--table-rows", type=int, default=10_000_000, help="answers in the large table (default: %(default)s)"
     )
+    parser.add_argument(
+        "--resamples", type=int, default=9_999, help="resamples of the statistics (default: %(default)s)"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="runs of each contender (default: %(default)s)")
     parser.add_argument(
         "--slow-rounds", type=int, default=2, help="runs of pandas and levenshtein (default: %(default)s)"
@@ -64,7 +68,7 @@ def main() -> None:
     )
     parser.add_argument("--latency", type=int, default=50, help="the server's latency in ms (default: %(default)s)")
     parser.add_argument("--write", metavar="FILE", help="also write the report there, for instance docs/benchmarks.md")
-    for tool in ("kernel", "testkit", "load", "spark-python", "peer-python"):
+    for tool in ("kernel", "testkit", "load", "times", "spark-python", "peer-python", "stats-python"):
         parser.add_argument(f"--{tool}", required=True, help=argparse.SUPPRESS)
     args = parser.parse_args()
     parts = args.parts.split(",")
@@ -116,6 +120,9 @@ def main() -> None:
             results["peer replay"] = python(
                 args.peer_python, "peer_replay.py", options, PYSPARK_PYTHON=args.peer_python
             )
+    if "stats" in parts:
+        options = {"times": args.times, "resamples": args.resamples, "rounds": 3}
+        results["stats"] = python(args.stats_python, "stats.py", options)
     results["load after"] = machine.describe()["load"]
     Path(".build/bench/results.json").write_text(json.dumps(results, indent=1))
     text = report.render(results)

@@ -23,6 +23,7 @@ METHODS = {
     "bca_analytic": "bias-corrected (BCa, in closed form)",
     "bootstrap_t": "bootstrap-t",
     "clopper_pearson": "Clopper-Pearson (exact)",
+    "hall": "Hall's skewness-corrected t",
     "jeffreys": "Jeffreys",
     "normal": "normal",
     "percentile": "percentile bootstrap",

@@ -1,5 +1,8 @@
 //! Statistics against reference values of other libraries: the project's own, and a larger set where it is at hand.
 #![allow(clippy::unwrap_used, clippy::panic)]
+use assay_core::metrics::{Stop, corpus};
+use assay_core::options::{FunctionInfo, resolve};
+use assay_core::stats::additive::paired::{self, PairedAdditive};
 use assay_core::stats::agreement::{
     cohens_kappa::*, fleiss_kappa::*, kendall::*, krippendorff::*, pearson::*, spearman::*,
 };
@@ -7,7 +10,9 @@ use assay_core::stats::bootstrap_ci::*;
 use assay_core::stats::cliffs_delta::*;
 use assay_core::stats::cluster_mean::*;
 use assay_core::stats::cohens_d::*;
+use assay_core::stats::compare_paired::Kind;
 use assay_core::stats::mann_whitney::*;
+use assay_core::stats::margin::*;
 use assay_core::stats::mcnemar::*;
 use assay_core::stats::odds_ratio::*;
 use assay_core::stats::p_adjust::*;
@@ -19,7 +24,9 @@ use assay_core::stats::sign_test::*;
 use assay_core::stats::t_tests::*;
 use assay_core::stats::two_proportions::{self, DifferenceMethod};
 use assay_core::stats::wilcoxon::*;
-use assay_core::stats::{Alternative, Outcome, binomial_test, cohens_h, descriptive, mean_ci, special, state};
+use assay_core::stats::{
+    Alternative, Outcome, binomial_test, cohens_h, descriptive, mean_ci, missing, special, state, two_level,
+};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -124,6 +131,11 @@ fn own_statistics() {
 }
 
 #[test]
+fn own_statistics_of_comparisons() {
+    check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/stats3.jsonl"), 220);
+}
+
+#[test]
 fn shared_statistics() {
     let folder = match std::env::var_os("ASSAY_SHARED") {
         Some(folder) => std::path::PathBuf::from(folder).join("vectors"),
@@ -163,6 +175,32 @@ fn boot_ok(row: &Value, name: &str, found: f64, wanted: f64) -> bool {
         || tolerance["atom"].as_f64().is_some_and(|atom| (found - wanted).abs() <= atom * (1.0 + 1e-9))
 }
 
+/// Two systems over the same references.
+fn corpora(inputs: &Value, params: &Value) -> (Option<Outcome>, Found) {
+    let texts = |key: &str| -> Vec<String> { serde_json::from_value(inputs[key].clone()).unwrap() };
+    let info = corpus::find(&format!("corpus_{}", params["metric"].as_str().unwrap())).unwrap();
+    let none = serde_json::Map::new();
+    let mut metric = (info.create)(&resolve(&info.function, &none).unwrap(), &Stop::default()).unwrap();
+    let references = texts("references");
+    let mut counted = |key: &str| {
+        let mut rows = Vec::new();
+        for (text, reference) in texts(key).iter().zip(&references) {
+            assert!(metric.counts(text, &[reference], &mut rows));
+        }
+        rows
+    };
+    let (candidate, baseline) = (counted("candidate"), counted("baseline"));
+    let score = |totals: &[f64]| metric.score(totals);
+    let data = PairedAdditive { width: metric.width(), candidate, baseline, score: &score };
+    let mut given = params.as_object().unwrap().clone();
+    given.remove("metric");
+    let options = resolve(&FunctionInfo { name: "f", options: paired::OPTIONS }, &given).unwrap();
+    let out = paired::compare(&data, 0, &options);
+    let p = out.test.clone().unwrap().p_value;
+    let found = vec![("estimate", o(out.estimate)), ("pvalue", o(p))];
+    (Some(out), found)
+}
+
 fn run(f: &str, row: &Value, folder: &Path) -> (Option<Outcome>, Found) {
     let (i, p) = (&row["inputs"], &row["params"]);
     let level = p["confidence"].as_f64().unwrap_or(0.95);
@@ -189,6 +227,46 @@ fn run(f: &str, row: &Value, folder: &Path) -> (Option<Outcome>, Found) {
         (Some(out), f)
     };
     match f {
+        "non_inferiority" => test(non_inferiority_test(&v("a"), &v("b"), Kind::Unbounded, q("margin"), level)),
+        "equivalence" => test(equivalence_test(&v("a"), &v("b"), Kind::Unbounded, q("margin"), level)),
+        "non_inferiority_counts" | "equivalence_counts" => {
+            let counts =
+                PairedCounts { both: u("both"), first_only: u("b"), second_only: u("c"), neither: u("neither") };
+            let of = if f == "equivalence_counts" { equivalence_counts } else { non_inferiority_counts };
+            test(of(&counts, q("margin"), level))
+        }
+        "two_level_mean" => {
+            let examples: Vec<u64> = v("examples").iter().map(|&example| example as u64).collect();
+            let out = two_level::two_level_mean(&v("x"), &examples, level);
+            let found = vec![
+                ("mean", o(out.mean.estimate)),
+                ("within", o(out.within)),
+                ("between", o(out.between)),
+                ("icc", o(out.intraclass_correlation)),
+                ("ci_low", o(out.mean.lower)),
+                ("ci_high", o(out.mean.upper)),
+            ];
+            (Some(out.mean), found)
+        }
+        "missing_mean" | "missing_difference" => {
+            let range = (num(&p["range"][0]), num(&p["range"][1]));
+            let bounds = if f == "missing_mean" {
+                missing::mean_bounds(n("mean"), u("n"), u("n_missing"), range)
+            } else {
+                let pairs = i["pairs"].as_array().unwrap();
+                missing::difference_bounds(pairs.iter().map(|pair| (pair[0].as_f64(), pair[1].as_f64())), range)
+            };
+            let (low, high) = bounds.unwrap();
+            (None, vec![("low", low), ("high", high)])
+        }
+        "hall_ci" => {
+            let state = state::encode_values(&v("x"), 0);
+            let options = json!({"level": level, "kind": "unbounded"});
+            let out = assay_core::stats::finish("mean_ci", options.as_object().unwrap(), &state).unwrap();
+            let found = vec![("low", o(out.lower)), ("high", o(out.upper))];
+            (Some(out), found)
+        }
+        "corpus_difference" | "corpus_comparison" => corpora(i, p),
         "norm_ppf" => value(special::norm_ppf(n("p"))),
         "norm_cdf" => (None, vec![("value", special::norm_cdf(n("x"))), ("sf", special::norm_sf(n("x")))]),
         "t_ppf" => value(special::t_ppf(n("p"), n("df"))),

@@ -6,7 +6,7 @@ use libm::sqrt;
 use rayon::prelude::*;
 
 use super::Outcome;
-use super::bootstrap_ci::bca_probabilities;
+use super::bootstrap_ci::{BootstrapMethod, BootstrapOptions, bca_probabilities};
 use super::common::sum;
 use super::descriptive::quantile;
 use super::rng::Stream;
@@ -61,13 +61,27 @@ pub struct Additive<'a> {
 /// each row costs one subtraction. Fewer than two rows, and rows whose resamples all give the same, have no interval but a
 /// reason.
 pub fn interval(data: &Additive<'_>, n_null: u64, options: &Options) -> Outcome {
-    let level = options.float("level").unwrap_or(0.95);
+    let method = match options.text("method") {
+        Some("percentile") => BootstrapMethod::Percentile,
+        Some("basic") => BootstrapMethod::Basic,
+        _ => BootstrapMethod::Bca,
+    };
+    let options = BootstrapOptions {
+        method,
+        level: options.float("level").unwrap_or(0.95),
+        n_resamples: options.int("n_resamples").and_then(|b| usize::try_from(b).ok()).unwrap_or(1000),
+        seed: options.int("seed").unwrap_or(0) as u64,
+    };
+    Outcome { n_null, ..resampled(data, &options) }
+}
+
+/// [`interval`] by percentile, basic or, for all other methods, bca.
+pub(crate) fn resampled(data: &Additive<'_>, options: &BootstrapOptions) -> Outcome {
     let mut rows: Vec<&[f64]> = data.rows.chunks_exact(data.width).collect();
     let n = rows.len();
-    let mut outcome = Outcome { n: n as u64, n_null, level, ..Outcome::default() };
+    let mut outcome = Outcome { n: n as u64, level: options.level, ..Outcome::default() };
     if n == 0 {
-        outcome.reason = Some("there are no rows".into());
-        return outcome;
+        return outcome.because("there are no rows");
     }
     rows.sort_unstable_by(|a, b| {
         a.iter().zip(*b).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
@@ -76,25 +90,21 @@ pub fn interval(data: &Additive<'_>, n_null: u64, options: &Options) -> Outcome 
     rows.iter().for_each(|row| add(&mut totals, row));
     let estimate = (data.score)(&totals);
     outcome.estimate = Some(estimate);
-    let method = match options.text("method") {
-        Some("percentile") => "percentile",
-        Some("basic") => "basic",
-        _ => "bca",
+    let method = match options.method {
+        BootstrapMethod::Percentile | BootstrapMethod::Basic => options.method,
+        _ => BootstrapMethod::Bca,
     };
-    outcome.method = Some(method);
+    outcome.method = Some(method.name());
     if n == 1 {
-        outcome.reason = Some("one row has no spread".into());
-        return outcome;
+        return outcome.because("one row has no spread");
     }
-    let n_resamples = options.int("n_resamples").and_then(|b| usize::try_from(b).ok()).unwrap_or(1000);
-    let seed = options.int("seed").unwrap_or(0) as u64;
-    let mut drawn: Vec<f64> = (0..n_resamples)
+    let mut drawn: Vec<f64> = (0..options.n_resamples)
         .into_par_iter()
         .map_init(
             || vec![0.0; data.width],
             |sums, number| {
                 sums.fill(0.0);
-                let mut stream = Stream::new(seed, number as u64);
+                let mut stream = Stream::new(options.seed, number as u64);
                 for _ in 0..n {
                     add(sums, rows[stream.next_below(n as u32) as usize]);
                 }
@@ -105,20 +115,20 @@ pub fn interval(data: &Additive<'_>, n_null: u64, options: &Options) -> Outcome 
     drawn.sort_unstable_by(f64::total_cmp);
     outcome.std_error = Some(deviation(&drawn));
     if drawn.first() == drawn.last() {
-        outcome.reason = Some("all resamples give the same".into());
-        return outcome;
+        return outcome.because("all resamples give the same");
     }
-    let alpha = (1.0 - level) / 2.0;
+    let alpha = (1.0 - options.level) / 2.0;
     let bounds = match method {
-        "percentile" => Some((quantile(&drawn, alpha), quantile(&drawn, 1.0 - alpha))),
-        "basic" => Some((2.0 * estimate - quantile(&drawn, 1.0 - alpha), 2.0 * estimate - quantile(&drawn, alpha))),
+        BootstrapMethod::Percentile => Some((quantile(&drawn, alpha), quantile(&drawn, 1.0 - alpha))),
+        BootstrapMethod::Basic => {
+            Some((2.0 * estimate - quantile(&drawn, 1.0 - alpha), 2.0 * estimate - quantile(&drawn, alpha)))
+        }
         _ => bca(&drawn, estimate, acceleration(data, &rows, &totals), alpha),
     };
     match bounds {
-        Some((lower, upper)) => (outcome.lower, outcome.upper) = (Some(lower), Some(upper)),
-        None => outcome.reason = Some("all resamples lie on one side of the estimate".into()),
+        Some(bounds) => outcome.bounds(bounds),
+        None => outcome.because("all resamples lie on one side of the estimate"),
     }
-    outcome
 }
 
 fn add(sums: &mut [f64], row: &[f64]) {

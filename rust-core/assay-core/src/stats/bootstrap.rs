@@ -4,15 +4,15 @@
 //! - Two distinct values: the resampled mean is a binomial number, so the limit of infinitely many resamples is
 //!   computed. Nothing is drawn, and `n_resamples` and `seed` have no influence.
 //! - Few distinct values: each resample is a multinomial draw of their counts.
-//! - Else: the sorted values lie in blocks of 256. A resample draws how often each block is hit, and then one byte
-//!   for each hit, which is four times cheaper than drawing indices of 32 bits and reads from fast memory only.
+//! - Else: the sorted values lie in blocks of 1,024. A resample draws how often each block is hit, and then ten bits
+//!   for each hit, six of them from one random word, and reads from fast memory only.
 
 use libm::sqrt;
 use rayon::prelude::*;
 
 use super::binomial;
 use super::moments::Moments;
-use super::rng::Stream;
+use super::rng::{Stream, Words};
 use super::special::{binom_cdf, binom_pmf, norm_cdf, norm_ppf};
 use super::state::{Data, Sample};
 use super::sums::ExactSum;
@@ -138,7 +138,10 @@ impl Resampled {
     }
 }
 
-const BLOCK: usize = 256;
+const BLOCK: usize = 1 << BITS;
+const BITS: u32 = 10;
+/// How many places of a block a random word gives.
+const PLACES: u64 = 6;
 
 /// What resamples draw from: scaled deviations from the mean, in groups.
 pub(super) struct Cells {
@@ -185,15 +188,71 @@ impl Cells {
             Groups::Counts(counts) => {
                 counts.iter().map(|&(value, count)| value * split.next(stream, count) as f64).sum()
             }
-            Groups::Blocks { whole, rest } => {
-                let mut sum = 0.0;
-                for block in whole {
-                    let draws = split.next(stream, BLOCK as u64);
-                    sum += draw_block(stream, block, draws);
-                }
-                (0..split.draws).fold(sum, |sum, _| sum + rest[stream.next_below(rest.len() as u32) as usize])
+            Groups::Blocks { .. } => self.draw_blocks(stream, |value, sum| *sum += value, 0.0, |a, b| a + b),
+        }
+    }
+
+    /// The sum of one resample and that of its squares.
+    pub(super) fn draw_squares(&self, stream: &mut Stream) -> (f64, f64) {
+        let mut split = Split::new(self.n);
+        match &self.groups {
+            Groups::Counts(counts) => counts.iter().fold((0.0, 0.0), |(sum, squares), &(value, count)| {
+                let count = split.next(stream, count) as f64;
+                (sum + value * count, squares + value * value * count)
+            }),
+            Groups::Blocks { .. } => {
+                let add = |value: f64, sums: &mut (f64, f64)| {
+                    sums.0 += value;
+                    sums.1 += value * value;
+                };
+                self.draw_blocks(stream, add, (0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1))
             }
         }
+    }
+
+    /// Puts each drawn value into one of six parts of a sum, whose order is fixed.
+    #[inline]
+    fn draw_blocks<T: Copy>(
+        &self,
+        stream: &mut Stream,
+        add: impl Fn(f64, &mut T),
+        zero: T,
+        join: impl Fn(T, T) -> T,
+    ) -> T {
+        let Groups::Blocks { whole, rest } = &self.groups else { return zero };
+        let mut split = Split::new(self.n);
+        let mut parts = [zero; PLACES as usize];
+        let mut words = Words::new(stream);
+        for block in whole {
+            let draws = split.next(stream, BLOCK as u64);
+            for _ in 0..draws / PLACES {
+                place(words.next_u64(), block, &mut parts, &add);
+            }
+            let left = (draws % PLACES) as usize;
+            if left > 0 {
+                place(words.next_u64(), block, &mut parts[..left], &add);
+            }
+        }
+        // Of at most 1,023 values none is favoured by more than one part in 2^22.
+        let below = |word: u64| rest[(word * rest.len() as u64 >> 32) as usize];
+        for first in (0..split.draws).step_by(2) {
+            let word = words.next_u64();
+            add(below(word & 0xffff_ffff), &mut parts[0]);
+            if first + 1 < split.draws {
+                add(below(word >> 32), &mut parts[1]);
+            }
+        }
+        let [a, b, c, d, e, f] = parts;
+        join(join(join(a, b), join(c, d)), join(e, f))
+    }
+}
+
+/// A value of the block to each part, by ten bits of the word each.
+#[inline]
+fn place<T>(mut word: u64, block: &[f64; BLOCK], parts: &mut [T], add: &impl Fn(f64, &mut T)) {
+    for part in parts {
+        add(block[word as usize % BLOCK], part);
+        word >>= BITS;
     }
 }
 
@@ -220,22 +279,6 @@ impl Split {
         self.weight -= weight;
         draws
     }
-}
-
-fn draw_block(stream: &mut Stream, block: &[f64; BLOCK], draws: u64) -> f64 {
-    let mut sums = [0.0; 4];
-    for _ in 0..draws / 4 {
-        for (sum, index) in sums.iter_mut().zip(stream.next_u32().to_le_bytes()) {
-            *sum += block[usize::from(index)];
-        }
-    }
-    let left = (draws % 4) as usize;
-    if left > 0 {
-        for index in &stream.next_u32().to_le_bytes()[..left] {
-            sums[0] += block[usize::from(*index)];
-        }
-    }
-    (sums[0] + sums[1]) + (sums[2] + sums[3])
 }
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 
 use libm::sqrt;
 
-use super::Outcome;
+use super::additive::Additive;
+use super::bootstrap_ci::BootstrapOptions;
 use super::common::{Alternative, Spread, sum, unusable};
 use super::sums::ExactSum;
 use super::t_tests::TEstimate;
+use super::{Outcome, additive};
 
 /// How the cluster-robust variance is corrected for few clusters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -114,6 +116,33 @@ pub fn cluster_t_test(
     TEstimate { estimate: groups.mean, std_error, df }.fill(outcome, 0.0, alternative)
 }
 
+/// The mean with an interval from resamples of whole clusters; percentile, basic or, for all other methods, bca.
+///
+/// `n` counts values. For 20 clusters and more; with fewer use [`cluster_mean`]. Fewer than two clusters, or clusters of one
+/// mean: no bounds but a reason.
+pub fn cluster_bootstrap(x: &[f64], clusters: &[u64], options: &BootstrapOptions) -> Outcome {
+    let outcome = Outcome::new(options.method.name(), options.level, x.len());
+    if x.len() != clusters.len() {
+        return outcome.because("there are not as many clusters as values");
+    }
+    if let Some(reason) = unusable(x) {
+        return outcome.because(reason);
+    }
+    let groups = Groups::new(x, clusters);
+    // Deviations, so that nothing cancels.
+    let rows = groups.deviations.iter().zip(&groups.sizes).flat_map(|(d, size)| [*d, *size]).collect();
+    let data = Additive { width: 2, rows, score: &|sums| sums[0] / sums[1] };
+    let found = additive::resampled(&data, options);
+    let moved = |bound: Option<f64>| bound.map(|bound| groups.mean + bound);
+    Outcome {
+        estimate: Some(groups.mean),
+        lower: moved(found.lower),
+        upper: moved(found.upper),
+        n: x.len() as u64,
+        ..found
+    }
+}
+
 /// The degrees of freedom of the Cr2 variance if values were independent.
 fn satterthwaite(sizes: &[f64], n: f64) -> f64 {
     let squares = sum(sizes.iter().map(|size| size * size));
@@ -138,6 +167,21 @@ mod tests {
         assert!(cluster_mean(&x, &[1; 4], ClusterCorrection::Cr2, true, 0.95).reason.is_some());
         assert!(cluster_mean(&x, &[1; 3], ClusterCorrection::Cr2, true, 0.95).reason.is_some());
         assert!(cluster_mean(&[], &[], ClusterCorrection::Cr2, true, 0.95).reason.is_some());
+    }
+
+    #[test]
+    fn resampled_clusters_agree_with_the_robust_error() {
+        let x: Vec<f64> = (0..400).map(|i| f64::from(i / 4 * 7919 % 101) + f64::from(i % 4)).collect();
+        let clusters: Vec<u64> = (0..400).map(|i| i / 4).collect();
+        let robust = cluster_mean(&x, &clusters, ClusterCorrection::Cr0, true, 0.95);
+        let options = BootstrapOptions { n_resamples: 4000, ..BootstrapOptions::default() };
+        let drawn = cluster_bootstrap(&x, &clusters, &options);
+        assert!((drawn.std_error.unwrap() / robust.std_error.unwrap() - 1.0).abs() < 0.05);
+        assert!(drawn.lower < robust.estimate && robust.estimate < drawn.upper);
+        for (x, clusters) in [(&[][..], &[][..]), (&[1.0, 2.0], &[1, 1]), (&[1.0, 1.0], &[1, 2]), (&[1.0], &[])] {
+            let outcome = cluster_bootstrap(x, clusters, &options);
+            assert!(outcome.lower.is_none() && outcome.reason.is_some());
+        }
     }
 
     #[test]

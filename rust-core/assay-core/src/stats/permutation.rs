@@ -198,13 +198,13 @@ impl Flips {
             .into_par_iter()
             .map(|number| {
                 let mut stream = Stream::new(options.seed, number as u64);
-                let (mut wanted, mut left) = (a.len(), a.len() + b.len());
+                let (mut wanted, mut left) = (a.len() as u64, (a.len() + b.len()) as u64);
                 let (mut sum, mut size) = (0.0, 0);
                 // Each value goes to the first sample with the probability that is left for it.
                 let mut goes_first = || {
-                    let chosen = (stream.next_f64() * left as f64) < wanted as f64;
+                    let chosen = u64::from(stream.next_u32()) * left < wanted << 32;
                     left -= 1;
-                    wanted -= usize::from(chosen);
+                    wanted -= u64::from(chosen);
                     chosen
                 };
                 for x in a {

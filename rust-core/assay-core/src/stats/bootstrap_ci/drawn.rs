@@ -1,5 +1,6 @@
 //! Resamples that are drawn.
 
+use libm::sqrt;
 use rayon::prelude::*;
 
 use super::distribution::Distribution;
@@ -18,6 +19,9 @@ pub(super) fn one_sample(sample: &Sample, moments: &Moments, what: What, options
         Data::Values(values) => distinct(values),
     };
     let few = matches!(sample.data, Data::Counts(_));
+    if !few && matches!(what, What::Studentized) {
+        return studentized(sample, moments, options);
+    }
     let n = sample.n as u32;
     // The place of each of the values among the different ones.
     let places: Vec<u32> = if few {
@@ -56,6 +60,24 @@ pub(super) fn one_sample(sample: &Sample, moments: &Moments, what: What, options
         What::Statistic(_) => moments.mean + value / moments.scale,
     };
     Distribution::of_drawn(drawn.into_iter().map(unscaled).collect())
+}
+
+/// The studentized mean of values of which few are equal: two sums are enough.
+fn studentized(sample: &Sample, moments: &Moments, options: &BootstrapOptions) -> Distribution {
+    let cells = Cells::new(sample, moments);
+    let n = sample.n as f64;
+    let drawn = (0..options.n_resamples.max(2))
+        .into_par_iter()
+        .with_min_len(16)
+        .map(|number| {
+            let (sum, squares) = cells.draw_squares(&mut Stream::new(options.seed, number as u64));
+            let rest = squares - sum * sum / n;
+            // What rounding leaves of a resample of equal values is no spread.
+            let variance = if rest <= 1e-13 * squares { 0.0 } else { rest / (n - 1.0) };
+            if sum == 0.0 { 0.0 } else { sum / sqrt(n * variance) }
+        })
+        .collect();
+    Distribution::of_drawn(drawn)
 }
 
 /// The difference of two means, each from resamples of its own; `None` where a sum is beyond a double.
