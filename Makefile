@@ -1,6 +1,6 @@
 # Every habit of the project; `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test counterparts lint bench soak compliance docs wheel format clean
+.PHONY: help build demo test counterparts lint bench coverage soak compliance docs wheel format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,9 @@ lint: ## Run formatters and linters of the three languages
 
 bench: ## Measure against the peers and write docs/benchmarks.md
 	scripts/bench
+
+coverage: ## Simulate intervals and tests and write docs/coverage.md
+	scripts/coverage
 
 soak: ## Run the long proofs and write docs/soak.md
 	scripts/soak

@@ -434,9 +434,9 @@ def mean_ci(
     Args:
         x: DOUBLE, or BOOLEAN as 0/1. NULL is left out and counted.
         level: The confidence level, 0.95 by default.
-        method: How the interval is made. ``auto`` (default) is ``wilson`` for kind ``binary`` and ``hall``, which
-            follows the skewness of the values, for others.
-        n_resamples: How many resamples are drawn, where any are; 9,999 by default.
+        method: How the interval is made. ``auto`` (default) is ``wilson`` for kind ``binary`` and ``hall``, Student's t
+            that follows the skewness of the values, for others.
+        n_resamples: How many resamples the bootstrap methods draw, 9,999 by default.
         seed: The seed of the resampling, 0 by default.
         kind: What the values are. ``auto`` (default) is ``binary`` where all of them are 0 or 1.
 

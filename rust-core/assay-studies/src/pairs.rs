@@ -61,7 +61,7 @@ pub(crate) fn size(n: u64, discordance: f64) -> f64 {
 pub(crate) fn binary(text: &mut String) -> std::fmt::Result {
     writeln!(
         text,
-        "| n | pairs that differ | midp | exact | asymptotic | power of midp | interval of midp | first is ahead | ahead by 0.02 |"
+        "| n | pairs that differ | midp | exact | asymptotic | power of midp | interval of midp | first is ahead | MLflow, min_absolute_change 0.02 |"
     )?;
     writeln!(text, "|{}", "---|".repeat(9))?;
     let mut largest = (0.0, 0, 0.0);
@@ -81,9 +81,10 @@ pub(crate) fn binary(text: &mut String) -> std::fmt::Result {
             {
                 tally.add(interval, 0.0, probability);
             }
+            // By at least so much, and by more than nothing.
             let ahead = |by: f64| {
                 let is = |counts: &PairedCounts| {
-                    (counts.first_only as f64 - counts.second_only as f64) / n as f64 > by + 1e-12
+                    (counts.first_only as f64 - counts.second_only as f64) / n as f64 >= by * (1.0 - 1e-9)
                 };
                 let all = over_tables(n, discordance, 0.0, is);
                 100.0 * all.iter().filter(|(_, is)| *is).map(|(probability, _)| probability).sum::<f64>()
@@ -94,7 +95,7 @@ pub(crate) fn binary(text: &mut String) -> std::fmt::Result {
                 size(McnemarMethod::Exact),
                 size(McnemarMethod::Asymptotic),
                 tally.cell(),
-                ahead(0.0),
+                ahead(1e-9),
                 ahead(0.02)
             )?;
         }

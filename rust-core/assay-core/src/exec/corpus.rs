@@ -12,16 +12,29 @@ use crate::metrics::Stop;
 use crate::metrics::corpus::{CORPUS, CorpusInfo, CorpusMetric};
 use crate::options::{FunctionInfo, OptionInfo, resolve};
 use crate::stats::Outcome;
+use crate::stats::additive::paired::{self, PairedAdditive};
 use crate::stats::additive::{self, Additive};
 
 /// `assay_corpus_counts`: what a row adds to a metric of a corpus, for the aggregates only.
 pub const COUNTS: FunctionInfo = FunctionInfo { name: "assay_corpus_counts", options: &[] };
 
-/// The aggregates, with the options of their metrics and those of the interval.
+/// The comparisons of two systems, and by which metric.
+const COMPARISONS: &[(&str, &str)] = &[
+    ("compare_corpus_bleu", "corpus_bleu"),
+    ("compare_corpus_chrf", "corpus_chrf"),
+    ("compare_corpus_ter", "corpus_ter"),
+];
+
+/// The aggregates, with the options of their metrics and those of the interval or the test.
 pub static FUNCTIONS: LazyLock<Vec<FunctionInfo>> = LazyLock::new(|| {
-    let all = CORPUS.iter().map(|info| {
-        let options: Vec<OptionInfo> = info.function.options.iter().chain(additive::OPTIONS).copied().collect();
-        FunctionInfo { name: info.function.name, options: Box::leak(options.into_boxed_slice()) }
+    let scores = CORPUS.iter().map(|info| (info.function.name, info, additive::OPTIONS));
+    let comparisons = COMPARISONS.iter().filter_map(|(name, metric)| {
+        let info = CORPUS.iter().find(|info| info.function.name == *metric)?;
+        Some((*name, info, paired::OPTIONS))
+    });
+    let all = scores.chain(comparisons).map(|(name, info, others)| {
+        let options: Vec<OptionInfo> = info.function.options.iter().chain(others).copied().collect();
+        FunctionInfo { name, options: Box::leak(options.into_boxed_slice()) }
     });
     all.collect()
 });
@@ -66,18 +79,26 @@ impl Counting {
 /// The result of aggregate `name` over a merged state: a version (one byte), the number of NULLs and of rows (eight bytes each,
 /// little-endian), then the rows.
 ///
-/// The estimate is the library's score of all rows. The interval comes from resamples of rows, whose counts are added up.
+/// The estimate is the library's score of all rows. The interval comes from resamples of rows, whose counts are added up. A
+/// comparison has the counts of the candidate and then those of the baseline in each row.
 ///
 /// Errors: those of the options, [`ErrorKind::MalformedBatch`] for a state that cannot be read.
 pub fn finish(name: &str, options: &Map<String, Value>, state: &[u8]) -> Result<Outcome> {
     let (info, function) = find(name)?;
     let options = resolve(function, options)?;
     let metric = (info.create)(&options, &Stop::default())?;
-    let (n_null, rows) = decode(state, metric.width()).ok_or_else(|| {
+    let (width, is_comparison) = (metric.width(), name != info.function.name);
+    let (n_null, rows) = decode(state, if is_comparison { 2 * width } else { width }).ok_or_else(|| {
         Error::new(ErrorKind::MalformedBatch, format!("{name}: the state is cut short or of another version"))
     })?;
     let score = |totals: &[f64]| metric.score(totals);
-    Ok(additive::interval(&Additive { width: metric.width(), rows, score: &score }, n_null, &options))
+    if !is_comparison {
+        return Ok(additive::interval(&Additive { width, rows, score: &score }, n_null, &options));
+    }
+    let halves = rows.chunks_exact(2 * width).map(|row| row.split_at(width));
+    let (candidate, baseline): (Vec<&[f64]>, Vec<&[f64]>) = halves.unzip();
+    let data = PairedAdditive { width, candidate: candidate.concat(), baseline: baseline.concat(), score: &score };
+    Ok(paired::compare(&data, n_null, &options))
 }
 
 /// Whether there is such an aggregate.
@@ -91,8 +112,9 @@ pub fn check(name: &str, options: &Map<String, Value>) -> Result<()> {
 }
 
 fn find(name: &str) -> Result<(&'static CorpusInfo, &'static FunctionInfo)> {
-    let at = CORPUS.iter().position(|info| info.function.name == name);
-    at.and_then(|i| CORPUS.get(i).zip(FUNCTIONS.get(i)))
+    let metric = COMPARISONS.iter().find(|(comparison, _)| *comparison == name).map_or(name, |(_, metric)| *metric);
+    let info = CORPUS.iter().find(|info| info.function.name == metric);
+    info.zip(FUNCTIONS.iter().find(|function| function.name == name))
         .ok_or_else(|| Error::new(ErrorKind::UnknownFunction, format!("there is no metric of a corpus called {name}")))
 }
 

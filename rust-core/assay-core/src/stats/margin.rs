@@ -7,9 +7,14 @@ use super::special::{norm_cdf, norm_isf, norm_sf, t_isf};
 use super::t_tests::paired_estimate;
 use super::{Outcome, TestOutcome};
 
+/// What is taken from the pairs that are apart before Tango's score. Without it the size of a 5 % test is up to 6.0 % where few
+/// pairs differ; with a quarter of a pair it is at most 5.0 % over the tables of our study (`scripts/coverage`).
+const CORRECTION: f64 = 0.25;
+
 /// Tests that the mean difference, first minus second, is greater than -`margin`: that the first is not worse by more.
 ///
-/// Binary values: Tango's score test of a difference of paired shares (`tango`); all others: the one-sided t test (`t`).
+/// Binary values: Tango's score test of a difference of paired shares, corrected by a quarter of a pair (`tango`); all others:
+/// the one-sided t test (`t`).
 /// `lower` is the one-sided bound at `level` of the same test, so the first is not inferior at 1 - `level` exactly where
 /// `lower` lies above -`margin`; `upper` is open. `margin` is positive, and below 1 for binary values. Fewer than two pairs,
 /// or equal differences, give no t test but a reason.
@@ -42,7 +47,7 @@ pub fn non_inferiority_counts(counts: &PairedCounts, margin: f64, level: f64) ->
     if let Some(reason) = unusable_counts(counts, margin) {
         return outcome.test(test).because(reason);
     }
-    let z = tango_score(counts, -margin);
+    let z = tango_score(counts, -margin, CORRECTION);
     let (lower, _) = score_bounds(counts, 1.0 - level);
     estimated(outcome, counts).bounds((lower, 1.0)).test(TestOutcome {
         statistic: Some(z),
@@ -97,7 +102,8 @@ pub fn equivalence_counts(counts: &PairedCounts, margin: f64, level: f64) -> Out
     if let Some(reason) = unusable_counts(counts, margin) {
         return outcome.test(test).because(reason);
     }
-    let (above, below) = (tango_score(counts, -margin), tango_score(counts, margin));
+    let above = tango_score(counts, -margin, CORRECTION);
+    let below = tango_score(counts, margin, -CORRECTION);
     let (p_above, p_below) = (norm_sf(above), norm_cdf(below));
     estimated(outcome, counts).bounds(score_bounds(counts, 1.0 - level)).test(TestOutcome {
         statistic: Some(if p_above >= p_below { above } else { below }),
@@ -118,7 +124,7 @@ fn unusable_counts(counts: &PairedCounts, margin: f64) -> Option<&'static str> {
 }
 
 fn score_bounds(counts: &PairedCounts, tail: f64) -> (f64, f64) {
-    tango(counts.first_only as f64, counts.second_only as f64, counts.n() as f64, 0.0, norm_isf(tail))
+    tango(counts.first_only as f64, counts.second_only as f64, counts.n() as f64, CORRECTION, norm_isf(tail))
 }
 
 fn estimated(outcome: Outcome, counts: &PairedCounts) -> Outcome {
@@ -154,10 +160,10 @@ mod tests {
 
     #[test]
     fn no_pair_differs() {
-        // The score of no discordant pair among n is sqrt(n m / (1 - m)).
+        // n m - 1/4 over its standard deviation, sqrt(n m (1 - m)).
         let counts = PairedCounts { both: 60, neither: 40, ..PairedCounts::default() };
         let test = non_inferiority_counts(&counts, 0.05, 0.95).test.unwrap();
-        assert!((test.statistic.unwrap() - (5.0f64 / 0.95).sqrt()).abs() < 1e-12);
+        assert!((test.statistic.unwrap() - 4.75 / (5.0f64 * 0.95).sqrt()).abs() < 1e-12);
         assert_eq!(equivalence_counts(&counts, 0.05, 0.95).test.unwrap().p_value, test.p_value);
     }
 

@@ -169,10 +169,10 @@ fn null_spread(b: f64, c: f64, n: f64, delta: f64) -> f64 {
     sqrt((n * (2.0 * null_share(b, c, n, delta) + delta * (1.0 - delta))).max(0.0))
 }
 
-/// Tango's score of the hypothesis that the difference is `delta`.
-pub(crate) fn tango_score(counts: &PairedCounts, delta: f64) -> f64 {
+/// Tango's score of the hypothesis that the difference is `delta`, after `correction` pairs are taken from what is apart.
+pub(crate) fn tango_score(counts: &PairedCounts, delta: f64, correction: f64) -> f64 {
     let (b, c, n) = (counts.first_only as f64, counts.second_only as f64, counts.n() as f64);
-    (b - c - n * delta) / null_spread(b, c, n, delta)
+    (b - c - n * delta - correction) / null_spread(b, c, n, delta)
 }
 
 /// The bounds of the difference of paired shares at which the score is `z`.

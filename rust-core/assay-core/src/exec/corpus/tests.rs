@@ -39,6 +39,34 @@ fn a_corpus_is_more_than_the_mean_of_its_rows() {
 }
 
 #[test]
+fn comparisons_are_of_the_scores_of_both() {
+    let candidate =
+        [(Some("a b c d e"), Some("a b c d e")), (Some("f g h i"), Some("f g h x")), (Some("k"), Some("k l"))];
+    let baseline = [(Some("a b c"), Some("a b c d e")), (Some("f h i"), Some("f g h x")), (Some("l"), Some("k l"))];
+    for (comparison, metric) in COMPARISONS {
+        let [first, second] = [candidate, baseline].map(|rows| state(metric, &rows));
+        let [one, other] = [&first, &second].map(|s| finish(metric, &Map::new(), s).unwrap().estimate.unwrap());
+        // Row by row: the counts of a metric are one for each place of its width.
+        let (_, a) = decode(&first, width_of(metric)).unwrap();
+        let (_, b) = decode(&second, width_of(metric)).unwrap();
+        let mut both = first[..17].to_vec();
+        for (a, b) in a.chunks(width_of(metric)).zip(b.chunks(width_of(metric))) {
+            a.iter().chain(b).for_each(|&count| write(count as u64, &mut both));
+        }
+        let outcome = finish(comparison, &options(json!({"n_resamples": 99})), &both).unwrap();
+        assert!((outcome.estimate.unwrap() - (one - other)).abs() < 1e-12, "{comparison}: {outcome:?}");
+        assert!(outcome.test.and_then(|test| test.p_value).is_some_and(|p| p > 0.0 && p <= 1.0));
+        assert!(check(comparison, &options(json!({"method": "approximate_randomization"}))).is_ok());
+        assert!(check(comparison, &options(json!({"method": "bca"}))).is_err());
+    }
+}
+
+fn width_of(metric: &str) -> usize {
+    let counting = Counting::new(metric, &Map::new()).unwrap();
+    (counting.info.create)(&counting.options, &Stop::default()).unwrap().width()
+}
+
+#[test]
 fn no_rows_have_a_reason() {
     for info in CORPUS {
         let name = info.function.name;

@@ -306,6 +306,18 @@ object functions {
   def krippendorff_alpha(ratings: Column, options: (String, Any)*): Column =
     call("krippendorff_alpha", Seq(ratings), options)
 
+  /** Whether two systems differ in BLEU of a corpus. */
+  def compare_corpus_bleu(candidate: Column, baseline: Column, reference: Column, options: (String, Any)*): Column =
+    call("compare_corpus_bleu", Seq(candidate, baseline, reference), options)
+
+  /** Whether two systems differ in chrF of a corpus. */
+  def compare_corpus_chrf(candidate: Column, baseline: Column, reference: Column, options: (String, Any)*): Column =
+    call("compare_corpus_chrf", Seq(candidate, baseline, reference), options)
+
+  /** Whether two systems differ in the translation edit rate of a corpus. */
+  def compare_corpus_ter(candidate: Column, baseline: Column, reference: Column, options: (String, Any)*): Column =
+    call("compare_corpus_ter", Seq(candidate, baseline, reference), options)
+
   /** The power of a paired t test. */
   def power_paired_t(effectSize: Column, n: Column, options: (String, Any)*): Column =
     call("power_paired_t", Seq(effectSize, n), options)

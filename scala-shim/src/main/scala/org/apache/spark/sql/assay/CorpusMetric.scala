@@ -12,8 +12,9 @@ import org.apache.spark.sql.catalyst.expressions.aggregate.TypedImperativeAggreg
 import org.apache.spark.sql.catalyst.trees.UnaryLike
 import org.apache.spark.sql.types._
 
-/** `corpus_bleu(prediction, reference [, options])` and its kin. Rows are counted by a native function, which the operator of row
-  * functions takes out and gives whole batches; here counts are only put together, and Rust adds them up.
+/** `corpus_bleu(prediction, reference [, options])` and its kin, and `compare_corpus_bleu(candidate, baseline, reference [, options])`
+  * and its. Rows are counted by a native function, which the operator of row functions takes out and gives whole batches; here counts
+  * are only put together, and Rust adds them up.
   */
 private[assay] case class CorpusMetric(
     name: String,
@@ -23,7 +24,7 @@ private[assay] case class CorpusMetric(
 ) extends TypedImperativeAggregate[CorpusState] {
   override def prettyName: String = name
   override def nullable: Boolean = false
-  override def dataType: DataType = StatResult.interval
+  override def dataType: DataType = CorpusMetric.resultType(name)
 
   override def checkInputDataTypes(): TypeCheckResult = {
     counted
@@ -32,9 +33,12 @@ private[assay] case class CorpusMetric(
 
   /** The same over the counts of rows. Errors: those of arguments and options. */
   def counted: CountedCorpus = {
-    Arguments.count(name, children, 2, 3)
-    RowFunction.predictionAndReference(name, children)
-    val options = FunctionOptions.of(name, children.lift(2))
+    val systems = if (CorpusMetric.compares(name)) Seq("candidate", "baseline") else Seq("prediction")
+    Arguments.count(name, children, systems.length + 1, systems.length + 2)
+    systems.zip(children).foreach { case (what, child) => Arguments.text(name, what, child) }
+    val reference = children(systems.length)
+    Arguments.textOrTexts(name, "reference", reference)
+    val options = FunctionOptions.of(name, children.lift(systems.length + 1))
     options.perRow.headOption.foreach { case (option, _) =>
       throw new AssayAnalysisException("ASSAY_INVALID_OPTION", s"$name: option '$option' must be a constant")
     }
@@ -42,7 +46,9 @@ private[assay] case class CorpusMetric(
     request.set[com.fasterxml.jackson.databind.JsonNode]("options", options.constant)
     Engine.checkFunction(request)
     val text = options.constant.toString
-    CountedCorpus(name, text, RowFunction.counts(name, children, text))
+    // The counts of one row, which are NULL where those of either system are.
+    val counts = systems.indices.map(i => RowFunction.counts(name, Seq(children(i), reference), text))
+    CountedCorpus(name, text, if (counts.length == 1) counts.head else Concat(counts))
   }
 
   // Replaced when the query is analyzed.
@@ -60,6 +66,11 @@ private[assay] case class CorpusMetric(
     copy(children = newChildren)
 }
 
+private[assay] object CorpusMetric {
+  def compares(name: String): Boolean = name.startsWith("compare_")
+  def resultType(name: String): StructType = if (compares(name)) StatResult.test else StatResult.interval
+}
+
 /** A metric of a corpus over the counts of its rows. */
 private[assay] case class CountedCorpus(
     name: String,
@@ -71,7 +82,7 @@ private[assay] case class CountedCorpus(
     with UnaryLike[Expression] {
   override def prettyName: String = name
   override def nullable: Boolean = false
-  override def dataType: DataType = StatResult.interval
+  override def dataType: DataType = CorpusMetric.resultType(name)
 
   override def createAggregationBuffer(): CorpusState = new CorpusState
 
@@ -84,7 +95,7 @@ private[assay] case class CountedCorpus(
   override def serialize(state: CorpusState): Array[Byte] = state.serialize()
   override def deserialize(bytes: Array[Byte]): CorpusState = CorpusState.deserialize(bytes)
   override def eval(state: CorpusState): Any =
-    StatResult.finish(name, options, _ ++ state.serialize(), StatResult.interval)
+    StatResult.finish(name, options, _ ++ state.serialize(), CorpusMetric.resultType(name))
 
   override def withNewMutableAggBufferOffset(offset: Int): CountedCorpus = copy(mutableAggBufferOffset = offset)
   override def withNewInputAggBufferOffset(offset: Int): CountedCorpus = copy(inputAggBufferOffset = offset)

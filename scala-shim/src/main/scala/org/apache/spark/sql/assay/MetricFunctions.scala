@@ -27,6 +27,19 @@ private[assay] object MetricFunctions {
       CorpusMetric(name, _)
     )
 
+  private def comparison(name: String, what: String): FunctionEntry = FunctionEntry(
+    s"compare_corpus_$name",
+    "candidate, baseline, reference [, options]",
+    StatResult.test.sql,
+    s"Whether two systems differ in $what of a corpus, as sacrebleu computes it, divided by 100: candidate minus baseline, by resampling rows " +
+      "of both together. Options are those of the metric, and level, method, alternative, n_resamples (1000) and seed. Rows in which one " +
+      "of the texts is NULL, or no reference is left, are counted in n_null.",
+    (s"compare_corpus_$name(a, b, r).estimate FROM VALUES ('a b c d', 'a b c d', 'a b c d') AS t(a, b, r)", "0.0"),
+    "agg_funcs",
+    classOf[CorpusMetric].getName,
+    CorpusMetric(s"compare_corpus_$name", _)
+  )
+
   private val pairs: Seq[FunctionEntry] = Seq(
     metric(
       "llm_bleu",
@@ -216,7 +229,10 @@ private[assay] object MetricFunctions {
     )
   )
 
-  val entries: Seq[FunctionEntry] = pairs ++ others ++ corpora
+  private val comparisons: Seq[FunctionEntry] =
+    Seq(comparison("bleu", "BLEU"), comparison("chrf", "chrF"), comparison("ter", "the translation edit rate"))
+
+  val entries: Seq[FunctionEntry] = pairs ++ others ++ corpora ++ comparisons
 
   val rowFunctions: Map[String, RowFunction] = pairs.map(_.name -> RowFunction.metric).toMap ++ Map(
     "llm_distinct_n" -> RowFunction.text(DoubleType),
