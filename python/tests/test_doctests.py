@@ -8,7 +8,24 @@ import importlib
 import pytest
 
 
-@pytest.mark.parametrize("name", ["", "._columns", "._format", "._names", ".metrics", ".prompts", ".summary"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "._columns",
+        "._diff",
+        "._format",
+        "._html_details",
+        "._markdown",
+        "._names",
+        ".details",
+        ".metrics",
+        ".prompts",
+        ".scoring",
+        ".sources",
+        ".summary",
+    ],
+)
 def test_examples(name: str) -> None:
     # import_module: `spark_assay.preview` and the like are functions, under the names of their modules.
     failed, tried = doctest.testmod(importlib.import_module(f"spark_assay{name}"))

@@ -27,7 +27,7 @@ HERE = [f"data.path={QUESTIONS}"]
 needs_questions = pytest.mark.skipif(not QUESTIONS.is_file(), reason=f"needs {QUESTIONS}")
 
 
-@pytest.mark.parametrize("name", ["functions", "_metric_functions", "session", "evaluate", "preview"])
+@pytest.mark.parametrize("name", ["functions", "_metric_functions", "session", "evaluate", "gate", "preview"])
 def test_docstrings(spark: SparkSession, name: str) -> None:
     module = importlib.import_module(f"spark_assay.{name}")
     failed, tried = doctest.testmod(module, extraglobs={"spark": spark, "F": F})
