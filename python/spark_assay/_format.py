@@ -168,6 +168,7 @@ def notes(result: EvalResult) -> list[str]:
     return [
         *_interval_notes(result),
         *_failure_notes(result),
+        *_bound_notes(overall),
         *_outcome_notes(overall),
         *_no_score_notes(overall, {m.label for m in result.metrics if isinstance(m, CustomMetric)}),
         *_reason_notes(result.estimates),
@@ -238,6 +239,16 @@ def _failure_notes(result: EvalResult) -> list[str]:
     what = plural(total, "call") + " failed" if result.called else plural(total, "row") + " had no answer"
     detail = f" ({details})" if result.called else ""
     return [f"{what}{detail}. Such rows are missing from the estimates, not wrong; n is the rows that count."]
+
+
+def _bound_notes(overall: list[Estimate]) -> list[str]:
+    """What the missing rows could change at most."""
+    open_ones = [
+        f"{e.metric} of {e.model} {number(e.estimate_worst)} to {number(e.estimate_best)}"
+        for e in overall
+        if e.estimate_worst is not None and e.estimate_worst != e.estimate_best
+    ]
+    return [f"If all missing rows were wrong, or all were right: {'; '.join(open_ones)}."] if open_ones else []
 
 
 def _outcome_notes(overall: list[Estimate]) -> list[str]:

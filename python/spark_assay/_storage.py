@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LAYOUT = 1
 _SUFFIX = "_assay"
+_ODD = frozenset(" ,;{}()\n\t=")
+_MAPPED = {"delta.columnMapping.mode": "name", "delta.minReaderVersion": "2", "delta.minWriterVersion": "5"}
 
 
 def format_of(spark: SparkSession) -> str:
@@ -33,8 +35,13 @@ def write_rows(spark: SparkSession, rows: DataFrame, target: str, *, overwrite: 
     """Writes the rows to a path or table, which must not exist yet by default, and gives what was written."""
     form = format_of(spark)
     writer = rows.write.format(form).mode("overwrite" if overwrite else "error")
-    if form == "delta" and overwrite:
-        writer = writer.option("overwriteSchema", "true")
+    if form == "delta":
+        if overwrite:
+            writer = writer.option("overwriteSchema", "true")
+        if any(_ODD.intersection(name) for name in rows.select("input.*").columns):
+            # Without a mapping Delta refuses columns of the data whose names have a space in them.
+            for name, value in _MAPPED.items():
+                writer = writer.option(name, value)
     if Source(target).is_table:
         writer.saveAsTable(target)
     else:

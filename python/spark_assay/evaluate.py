@@ -156,8 +156,6 @@ def evaluate(
             _fold(spark)
     record["seconds"] = round(time.time() - started, 3)
     try:
-        if not request.models and request.key is not None:
-            keys.check_unique(rows, ["key"], per="model", called=", ".join(request.key))
         check_ranges(rows, request.metrics)
         estimates = summary.summarize(
             rows,
@@ -199,8 +197,8 @@ def _plan(df: DataFrame, keyed: DataFrame, key: Column, request: Request) -> Dat
     if repeated:
         fixed["repeat"] = F.col(keys.REPEAT)
     if request.slices:
-        texts = (column.cast("string").alias(name) for name, column in request.slices.items())
-        fixed["slices"] = F.struct(*texts)
+        texts = ((F.lit(name), column.cast("string")) for name, column in request.slices.items())
+        fixed["slices"] = F.create_map(*(part for pair in texts for part in pair))
     answers = _asked(df, request) if request.models else _given(df, request)
     # Both steps in one frame, so that the rows are read once however many models there are.
     wide = keyed.select(
@@ -243,14 +241,12 @@ def _given(df: DataFrame, request: Request) -> dict[str, Column]:
 
 
 def _check_data(df: DataFrame, keyed: DataFrame, request: Request) -> None:
-    """What only the data show, looked at before anything is paid for."""
+    """What only the data show, looked at before anything is paid for or written."""
     if keyed.isEmpty():
         raise DataError("there are no rows to evaluate" + ("" if request.sample is None else " in the sample"))
-    if not request.models:
-        return
     if request.key is not None:
         keys.check_unique(df, request.key, called=", ".join(request.key))
-    if request.slices:
+    if request.models and request.slices:
         counts = (F.approx_count_distinct(column).alias(name) for name, column in request.slices.items())
         distinct = df.agg(*counts).first()
         for name in request.slices:

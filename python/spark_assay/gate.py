@@ -125,9 +125,10 @@ def gate(
         ValueError: A rule on something that the results do not have.
 
     Examples:
+        >>> import spark_assay as assay
         >>> df = spark.createDataFrame([(i, "yes") for i in range(100)], "id INT, answer STRING")
-        >>> result = evaluate(df, prediction="answer", reference="answer", key="id")
-        >>> gate(result, [{"metric": "exact_match", "at_least": 0.9}]).outcome
+        >>> result = assay.evaluate(df, prediction="answer", reference="answer", key="id")
+        >>> assay.gate(result, [{"metric": "exact_match", "at_least": 0.9}]).outcome
         'pass'
     """
     checked = rule_files.of(rules)
@@ -239,7 +240,7 @@ def _regression(rule: Rule, candidate: EvalResult, baseline: EvalResult, model: 
     verdicts = []
     alpha = (1 - candidate.level) / 2
     found = [
-        _without_a_difference(d, alpha) if metric.info.range == (0.0, 1.0) else d
+        _all_equal(d, alpha) if metric.info.range == (0.0, 1.0) else d
         for d in pairs.differences(candidate, model, baseline, other, metric, slice=rule.slice)
     ]
     z = NormalDist().inv_cdf(1 - alpha)
@@ -272,12 +273,13 @@ def _regression(rule: Rule, candidate: EvalResult, baseline: EvalResult, model: 
     return verdicts
 
 
-def _without_a_difference(d: pairs.Difference, alpha: float) -> pairs.Difference:
-    """Where no pair differs, the most that pairs may differ after all: no share above this stays unseen n times."""
-    if d.lower is not None or d.estimate != 0 or not d.n:
+def _all_equal(d: pairs.Difference, alpha: float) -> pairs.Difference:
+    """An interval where all pairs differ by the same: those that do not may still be rare, at most this share."""
+    if d.lower is not None or d.estimate is None or not d.n:
         return d
-    bound = 1 - alpha ** (1 / d.n)
-    return replace(d, lower=-bound, upper=bound, reason=None)
+    share = 1 - alpha ** (1 / d.n)
+    middle = d.estimate * (1 - share)
+    return replace(d, lower=max(-1.0, middle - share), upper=min(1.0, middle + share), reason=None)
 
 
 def _p_below(d: pairs.Difference, sign: float, z: float) -> float:

@@ -95,31 +95,26 @@ def check_types(df: DataFrame, key: Sequence[str] | None) -> None:
             )
 
 
-def check_unique(df: DataFrame, key: Sequence[str], *, called: str, per: str | None = None) -> None:
+def check_unique(df: DataFrame, key: Sequence[str], *, called: str) -> None:
     """Runs one aggregation and refuses a key that is NULL or occurs twice.
 
     Args:
         df: The rows.
         key: The key columns.
         called: What the user calls the key.
-        per: A column within whose values the key is unique.
 
     Raises:
         DataError: With counts; values are data and stay out of messages.
     """
     parts = [col(name).alias(f"k{i}") for i, name in enumerate(key)]
-    if per is not None:
-        parts.append(col(per).alias("per"))
     null = F.lit(False)
-    for name, part in zip(key, parts, strict=False):
+    for name, part in zip(key, parts, strict=True):
         data_type = df.schema[name].dataType
         null = null | part.isNull()
         if isinstance(data_type, StructType):
             for field in data_type.names:
                 null = null | col(name)[field].isNull()
-    groups = df.select(*parts, null.alias("null")).groupBy(
-        *(f"k{i}" for i in range(len(key))), *(["per"] if per else [])
-    )
+    groups = df.select(*parts, null.alias("null")).groupBy(*(f"k{i}" for i in range(len(key))))
     counts = (
         groups.agg(F.count(F.lit(1)).alias("rows"), F.max("null").alias("null"))
         .agg(

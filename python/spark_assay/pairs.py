@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from spark_assay import summary
 from spark_assay._aggregates import paired_difference
-from spark_assay._columns import col, quoted
+from spark_assay._columns import col
 from spark_assay._names import hint
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _scores(result: EvalResult, model: str, metric: Metric, name: str, slice: st
     if policy == "wrong" and metric.worst is not None:
         comparable = summary.could_have(metric, rows)
         score = summary.with_outcomes_wrong(score, F.col("status"), metric.worst, comparable)
-    value = F.lit(None).cast("string") if slice is None else F.col(f"slices.{quoted(slice)}")
+    value = F.lit(None).cast("string") if slice is None else F.col("slices")[slice]
     extra = [value.alias("slice_value")] if name == "candidate" else []
     scores = rows.select("key", score.alias(name), *extra, F.lit(True).alias(f"in_{name}"))
     if "repeat" not in rows.columns:

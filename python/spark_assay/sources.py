@@ -39,7 +39,8 @@ class Source:
         version: With Delta: the version of the table; the newest at the time by default.
         timestamp: With Delta: the time whose state is read, for instance ``2026-01-31``.
         schema: The schema of files as DDL, for instance ``id STRING, question STRING``.
-        options: Options of Spark's reader. CSV files have a header unless it says otherwise.
+        options: Options of Spark's reader. CSV files have a header and may have line breaks in quotes unless it says
+            otherwise; one big file is read in parallel with ``multiLine`` ``false``.
 
     Examples:
         >>> Source("data/questions.csv").format_of_files()

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from spark_assay import functions as fn
 from spark_assay import status as st
-from spark_assay._columns import col, quoted
+from spark_assay._columns import col
 from spark_assay._metric import Metric, has_reference
 from spark_assay.errors import DataError
 
@@ -190,7 +190,7 @@ def _cuts(slices: Sequence[str]) -> Column:
     """All rows, and each slice with its value: one row of the data becomes one for each."""
     none = F.lit(None).cast("string")
     cuts = [F.struct(none.alias("slice"), none.alias("value"))]
-    cuts += [F.struct(F.lit(name).alias("slice"), F.col(f"slices.{quoted(name)}").alias("value")) for name in slices]
+    cuts += [F.struct(F.lit(name).alias("slice"), F.col("slices")[name].alias("value")) for name in slices]
     return F.explode(F.array(*cuts)).alias("cut")
 
 

@@ -9,7 +9,23 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "name", ["", "._columns", "._format", "._names", "._metric", "._custom_metric", ".prompts", ".summary"]
+    "name",
+    [
+        "",
+        "._columns",
+        "._custom_metric",
+        "._diff",
+        "._format",
+        "._html_details",
+        "._markdown",
+        "._metric",
+        "._names",
+        ".details",
+        ".prompts",
+        ".scoring",
+        ".sources",
+        ".summary",
+    ],
 )
 def test_examples(name: str) -> None:
     # import_module: `spark_assay.preview` and the like are functions, under the names of their modules.

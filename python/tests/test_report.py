@@ -5,10 +5,13 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, cast
+from xml.etree import ElementTree
 
 import pytest
 
 from spark_assay import Estimate, EvalResult, Metric, Usage
+from spark_assay._diff import diff, nearest
+from spark_assay.details import Details, Example, Histogram, Latency
 
 NASTY = """<script>alert("x")</script> & 'y'\x1b[2J\n"""
 
@@ -132,6 +135,14 @@ def test_text_says_everything(both: EvalResult) -> None:
         "1 line without an interval: too few values",
     ):
         assert part in text, part
+
+
+def test_bounds_are_told_where_rows_are_missing() -> None:
+    r = result(estimate(estimate_worst=0.84, estimate_best=0.865), estimate(metric="wer", model="large"))
+    assert "If all missing rows were wrong, or all were right: exact_match of large 0.840 to 0.865." in r.to_text(
+        width=200
+    )
+    assert "If all missing" not in result(estimate(estimate_worst=0.8625, estimate_best=0.8625)).to_text()
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 140])
@@ -277,3 +288,74 @@ def test_answers_that_exist_have_no_cost() -> None:
     assert "cost" not in text
     assert "20 rows had no answer. Such rows are missing from the estimates, not wrong" in text
     assert "tokens" not in parsed(r.to_html()).text
+
+
+@pytest.fixture
+def detailed(both: EvalResult) -> EvalResult:
+    """With all that `details` may hold."""
+    worst = Example("k1", "large", "ok", NASTY, ["right", NASTY], {"q": NASTY}, metric="exact_match", score=0.0)
+    failed = Example(key="k2", model="small", status="timeout", prediction=None, references=[], input={}, error="late")
+    both._details = Details(
+        histograms=[Histogram("exact_match", "large", [0.0, 1.0], [60, 430])],
+        latencies=[Latency("large", 480, (412.0, 1204.0, 5230.0), 60012.0)],
+        worst=[worst],
+        failed=[failed],
+    )
+    both.settings = {"seed": 3, "prompt": NASTY, "data": {"version": 7}}
+    return both
+
+
+def test_html_shows_the_details(detailed: EvalResult) -> None:
+    page = detailed.to_html()
+    checker = parsed(page)
+    for part in ("Slices at a glance", "Distribution of scores", "1: 87.8 %", "412 ms", "1.2 s", "60 s", "timed out"):
+        assert part in checker.text, part
+    for part in ("Worst examples", "exact_match of large", "late", "What it takes", "version: 7"):
+        assert part in checker.text, part
+    assert not {"link", "img", "iframe", "script"} & set(checker.seen)
+    assert "\x1b" not in page
+    assert "<script" not in page
+
+
+def test_a_slice_is_better_or_worse() -> None:
+    def cell(metric: str, value: float, low: float, high: float) -> str:
+        whole = estimate(metric=metric, estimate=0.5, lower=0.45, upper=0.55)
+        part = estimate(metric=metric, slice="s", value="v", estimate=value, lower=low, upper=high)
+        found = re.search(r"--h:var\(--(\w+)\);--a:(\d+)%", result(whole, part, slices=["s"]).to_html())
+        assert found is not None
+        return f"{found[1]} {found[2]}"
+
+    assert cell("exact_match", 0.8, 0.7, 0.9) == "better 70"
+    assert cell("exact_match", 0.2, 0.1, 0.3) == "worse 70"
+    assert cell("wer", 0.8, 0.7, 0.9) == "worse 70"
+    # The interval holds the value of all rows: pale.
+    assert cell("exact_match", 0.6, 0.4, 0.8) == "better 14"
+
+
+def test_the_diff_marks_what_is_missing_and_what_is_too_much() -> None:
+    assert diff("the city of Rome", "the town of Rome") == [
+        ("same", "the "),
+        ("missing", "town"),
+        ("extra", "city"),
+        ("same", " of Rome"),
+    ]
+    assert nearest("in Rome", ["Paris", "Rome"]) == "Rome"
+    assert nearest("x", []) is None
+
+
+def test_markdown(both: EvalResult, tmp_path: Path) -> None:
+    text = both.to_markdown(tmp_path / "a" / "r.md", title="T|x")
+    assert (tmp_path / "a" / "r.md").read_text(encoding="utf-8") == text
+    assert text.startswith("### T\\|x\n\n500 rows, 2 models\n")
+    assert "| exact\\_match | large | 0.863 | 0.829 – 0.889 | 488 |" in text
+    assert "<details><summary>exact_match by slice</summary>" in text
+    assert "| topic | rivers | large |" in text
+    nasty = result(estimate(model=NASTY)).to_markdown()
+    assert re.search(r"(?<!\\)<script", nasty) is None
+    assert all(line.count("|") - line.count("\\|") == 6 for line in nasty.splitlines() if "488" in line)
+
+
+def test_junit(both: EvalResult) -> None:
+    root = ElementTree.fromstring(both.to_junit())
+    assert (root.get("tests"), root.get("failures"), root.get("skipped")) == ("4", "0", "0")
+    assert [case.get("name") for case in root.iter("testcase")][2:] == ["topic = rivers", "topic = None"]

@@ -37,6 +37,7 @@ needs_questions = pytest.mark.skipif(not QUESTIONS.is_file(), reason=f"needs {QU
         "_stat_functions",
         "session",
         "evaluate",
+        "gate",
         "preview",
     ],
 )
