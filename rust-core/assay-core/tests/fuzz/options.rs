@@ -31,6 +31,10 @@ fn value(name: &str, kind: &OptionKind, random: &mut Random) -> Value {
         OptionKind::Choice(words) => json!(random.pick(words)),
         OptionKind::TextList => json!((0..random.below(4)).map(|_| path(random)).collect::<Vec<_>>()),
         OptionKind::Text | OptionKind::Json => match name {
+            "weights" => {
+                let n = 1 + random.below(6);
+                json!((0..n).map(|_| random.unit() / n as f64).collect::<Vec<_>>())
+            }
             "pattern" => json!(pattern(random)),
             "path" => json!(path(random)),
             "marker" => json!(random.pick(&["####", "A:", "\n", "é", "", " "])),

@@ -9,11 +9,11 @@ use crate::texts::{Random, json, like, pattern, schema, text};
 use crate::{Case, Target, ensure};
 
 /// Metrics that give no number where a reference is not what it has to be.
-const WITHOUT_NUMBER: &[&str] = &["llm_regex_match", "llm_json_match", "llm_length_ratio"];
+const WITHOUT_NUMBER: &[&str] = &["llm_regex_match", "llm_json_match", "llm_length_ratio", "llm_bleu_nltk"];
 
 /// Metrics of which the best of several references is the least number, and those whose best is no single reference's.
 const LESS_IS_BETTER: &[&str] = &["llm_wer", "llm_cer", "llm_osa_distance"];
-const ALL_REFERENCES: &[&str] = &["llm_bleu", "llm_ter", "llm_length_ratio"];
+const ALL_REFERENCES: &[&str] = &["llm_bleu", "llm_bleu_nltk", "llm_ter", "llm_length_ratio"];
 
 /// How many pairs are scored with the same options, by the same metric.
 const PAIRS: usize = 24;
