@@ -149,11 +149,11 @@ pub(crate) fn numbers(study: &Study, text: &mut String) -> std::fmt::Result {
     let all: [(&str, Draw); 3] = [
         ("normal", normal),
         ("Laplace", |s| exponential(s) - exponential(s)),
-        ("exponential less its mean", |s| exponential(s) - 1.0),
+        ("exponential less its mean, not symmetric", |s| exponential(s) - 1.0),
     ];
     writeln!(
         text,
-        "| differences | n | size of compare_paired | coverage | power at d = 0.3 | size of non-inferiority |"
+        "| differences | n | size of compare_paired | coverage | power at a shift of 0.3 | size of non-inferiority |"
     )?;
     writeln!(text, "|{}", "---|".repeat(6))?;
     for (name, draw) in all {
