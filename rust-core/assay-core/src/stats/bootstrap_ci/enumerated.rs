@@ -98,10 +98,12 @@ impl<'a> Evaluate<'a> {
             What::Statistic(Statistic::Std) | What::Studentized => {
                 let shift = deviations().map(|(d, count)| d * count).sum::<f64>() / self.n;
                 let squares: f64 = deviations().map(|(d, count)| (d - shift) * (d - shift) * count).sum();
+                // What rounding leaves of a resample of one value over and over is no spread.
+                let squares = if squares <= 1e-24 * self.n * shift * shift { 0.0 } else { squares };
                 let std = sqrt(squares / (self.n - 1.0));
                 match self.what {
-                    // A resample of one value over and over that is the mean itself deviates by nothing.
-                    What::Studentized if shift == 0.0 => 0.0,
+                    // Its value may be the mean itself; the largest of the values is near 1 here.
+                    What::Studentized if shift.abs() <= 1e-15 => 0.0,
                     What::Studentized => shift / (std / sqrt(self.n)),
                     What::Statistic(_) => std,
                 }
