@@ -199,7 +199,6 @@ def model(name, family, sizes, tokenizer_name, pooling, normalize, folder: pathl
                 model_type=str(folder),
                 num_layers=layers,
                 idf=idf,
-                idf_sents=TEXTS[:4] if idf else None,
                 device="cpu",
                 nthreads=0,
                 use_fast_tokenizer=True,
@@ -208,6 +207,8 @@ def model(name, family, sizes, tokenizer_name, pooling, normalize, folder: pathl
                 asks_for_spaces(scorer._tokenizer)
             # bert-score asks for a method that transformers no longer has, for empty texts.
             scorer._tokenizer.__class__.build_inputs_with_special_tokens = lambda _, ids: [0, *ids, 2]
+            if idf:
+                scorer.compute_idf(TEXTS[:4])
             precision, recall, f1 = scorer.score(
                 [TEXTS[i] for i, _ in PAIRS], [[TEXTS[j] for j in js] for _, js in PAIRS]
             )
