@@ -148,6 +148,12 @@ def tokenizers() -> dict[str, dict]:
     return {name: json.loads(make(*specials).to_str()) for name, (make, specials) in TOKENIZERS.items()}
 
 
+def asks_for_spaces(tokenizer) -> None:
+    """bert-score encodes for RoBERTa with add_prefix_space, which transformers 5 no longer heeds."""
+    encode = tokenizer.encode
+    tokenizer.encode = lambda text, add_prefix_space=False, **options: encode(" " * add_prefix_space + text, **options)
+
+
 def model(name, family, sizes, tokenizer_name, pooling, normalize, folder: pathlib.Path, trained: dict) -> dict:
     specials = TOKENIZERS[tokenizer_name][1]
     tokenizer = Tokenizer.from_str(json.dumps(trained[tokenizer_name]))
@@ -193,13 +199,16 @@ def model(name, family, sizes, tokenizer_name, pooling, normalize, folder: pathl
                 model_type=str(folder),
                 num_layers=layers,
                 idf=idf,
-                idf_sents=TEXTS[:4] if idf else None,
                 device="cpu",
                 nthreads=0,
                 use_fast_tokenizer=True,
             )
+            if family == "Roberta":
+                asks_for_spaces(scorer._tokenizer)
             # bert-score asks for a method that transformers no longer has, for empty texts.
             scorer._tokenizer.__class__.build_inputs_with_special_tokens = lambda _, ids: [0, *ids, 2]
+            if idf:
+                scorer.compute_idf(TEXTS[:4])
             precision, recall, f1 = scorer.score(
                 [TEXTS[i] for i, _ in PAIRS], [[TEXTS[j] for j in js] for _, js in PAIRS]
             )
