@@ -211,18 +211,12 @@ def check_slices(df: DataFrame, slices: object) -> tuple[dict[str, Column], dict
 
 
 def _slice(df: DataFrame, name: str, value: object) -> Column:
-    if isinstance(value, str) and value in df.columns:
-        column = col(value)
-    elif isinstance(value, str) and value.replace("_", "").replace(" ", "").isalnum():
-        check_column("slices", value, df.columns)
-        raise AssertionError("checked above")
-    elif isinstance(value, str):
-        column = F.expr(value)
-    elif isinstance(value, Column):
-        column = value
-    else:
+    if not isinstance(value, (str, Column)):
         raise TypeError(f"slices: '{name}' must be a column or a SQL expression, not a {type(value).__name__}")
+    if isinstance(value, str) and value.replace("_", "").replace(" ", "").isalnum():
+        check_column("slices", value, df.columns)
     try:
+        column = value if isinstance(value, Column) else col(value) if value in df.columns else F.expr(value)
         data_type = df.select(column.alias("slice")).schema["slice"].dataType
     except AnalysisException as error:
         first = str(error).strip().splitlines()[0]
