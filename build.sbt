@@ -44,7 +44,9 @@ lazy val shim = (project in file("scala-shim")).settings(
   ),
   nativeLibrary := {
     val root = (ThisBuild / baseDirectory).value
-    val code = Process(Seq("cargo", "build", "--release", "--locked", "-p", "assay-jni"), root).!
+    // The packages of scripts/build: with others the dependencies have other features and are compiled anew.
+    val packages = Seq("-p", "assay-jni", "-p", "assay-testkit")
+    val code = Process(Seq("cargo", "build", "--release", "--locked") ++ packages, root).!
     if (code != 0) sys.error(s"cargo build failed with exit code $code")
     sys.env.get("CARGO_TARGET_DIR").map(file).getOrElse(root / "target") / "release" / "libassay.so"
   },
