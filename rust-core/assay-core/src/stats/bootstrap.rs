@@ -241,7 +241,7 @@ impl Cells {
             }
         }
         // Of at most 1,023 values none is favoured by more than one part in 2^22.
-        let below = |word: u64| rest[(word * rest.len() as u64 >> 32) as usize];
+        let below = |word: u64| rest[((word * rest.len() as u64) >> 32) as usize];
         for _ in 0..split.draws / 2 {
             let word = words.next_u64();
             add(below(word & 0xffff_ffff), &mut parts[0]);
