@@ -210,7 +210,7 @@ impl Cells {
         }
     }
 
-    /// Puts each drawn value into one of six parts of a sum, whose order is fixed.
+    /// Puts each drawn value into one of seven parts of a sum, whose order is fixed.
     #[inline]
     fn draw_blocks<T: Copy>(
         &self,
@@ -221,38 +221,37 @@ impl Cells {
     ) -> T {
         let Groups::Blocks { whole, rest } = &self.groups else { return zero };
         let mut split = Split::new(self.n);
+        // Read and written at fixed places only, so that they stay in registers.
         let mut parts = [zero; PLACES as usize];
+        let mut last = zero;
         let mut words = Words::new(stream);
         for block in whole {
             let draws = split.next(stream, BLOCK as u64);
             for _ in 0..draws / PLACES {
-                place(words.next_u64(), block, &mut parts, &add);
+                let mut word = words.next_u64();
+                for part in &mut parts {
+                    add(block[word as usize % BLOCK], part);
+                    word >>= BITS;
+                }
             }
-            let left = (draws % PLACES) as usize;
-            if left > 0 {
-                place(words.next_u64(), block, &mut parts[..left], &add);
+            let mut word = words.next_u64();
+            for _ in 0..draws % PLACES {
+                add(block[word as usize % BLOCK], &mut last);
+                word >>= BITS;
             }
         }
         // Of at most 1,023 values none is favoured by more than one part in 2^22.
-        let below = |word: u64| rest[(word * rest.len() as u64 >> 32) as usize];
-        for first in (0..split.draws).step_by(2) {
+        let below = |word: u64| rest[((word * rest.len() as u64) >> 32) as usize];
+        for _ in 0..split.draws / 2 {
             let word = words.next_u64();
             add(below(word & 0xffff_ffff), &mut parts[0]);
-            if first + 1 < split.draws {
-                add(below(word >> 32), &mut parts[1]);
-            }
+            add(below(word >> 32), &mut parts[1]);
+        }
+        if split.draws % 2 == 1 {
+            add(below(words.next_u64() >> 32), &mut last);
         }
         let [a, b, c, d, e, f] = parts;
-        join(join(join(a, b), join(c, d)), join(e, f))
-    }
-}
-
-/// A value of the block to each part, by ten bits of the word each.
-#[inline]
-fn place<T>(mut word: u64, block: &[f64; BLOCK], parts: &mut [T], add: &impl Fn(f64, &mut T)) {
-    for part in parts {
-        add(block[word as usize % BLOCK], part);
-        word >>= BITS;
+        join(join(join(join(a, b), join(c, d)), join(e, f)), last)
     }
 }
 

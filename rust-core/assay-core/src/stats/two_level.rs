@@ -67,7 +67,7 @@ pub fn two_level_mean(x: &[f64], examples: &[u64], level: f64) -> TwoLevel {
     let parts = TwoLevel {
         mean: outcome.clone(),
         n_values: x.len() as u64,
-        within: (repeated().next().is_some()).then_some(within),
+        within: repeated().next().is_some().then_some(within),
         between: has_both.then_some(between),
         intraclass_correlation: (has_both && between + within > 0.0).then(|| between / (between + within)),
         std_error_of_examples: has_both.then(|| sqrt(between / g)),

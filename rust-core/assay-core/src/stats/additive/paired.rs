@@ -185,7 +185,7 @@ fn exchange(rows: &[Pair<'_>], totals: &(Vec<f64>, Vec<f64>), sums: &mut (Vec<f6
     sums.1.copy_from_slice(&totals.1);
     for rows in rows.chunks(32) {
         let bits = stream.next_u32();
-        for (_, (a, b)) in rows.iter().enumerate().filter(|(k, _)| bits >> k & 1 == 1) {
+        for (a, b) in rows.iter().enumerate().filter(|(k, _)| bits >> k & 1 == 1).map(|(_, row)| row) {
             for (i, (a, b)) in a.iter().zip(*b).enumerate() {
                 sums.0[i] += b - a;
                 sums.1[i] += a - b;
