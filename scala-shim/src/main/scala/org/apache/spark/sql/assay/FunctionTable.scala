@@ -203,7 +203,8 @@ private[assay] object FunctionTable {
   )
 
   /** By kind and name. */
-  val entries: Seq[FunctionEntry] = (own ++ MetricFunctions.entries ++ SemanticFunctions.entries).sortBy(e => (e.group == "agg_funcs", e.name))
+  val entries: Seq[FunctionEntry] =
+    (own ++ MetricFunctions.entries ++ SemanticFunctions.entries).sortBy(e => (e.group == "agg_funcs", e.name))
 
   def signature(name: String): String = entries.find(_.name == name).fold(name)(_.signature)
 
