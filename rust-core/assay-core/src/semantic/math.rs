@@ -16,8 +16,8 @@ fn reduce(values: &[f32], start: f32, map: impl Fn(f32) -> f32, combine: impl Fn
     let (chunks, rest) = values.as_chunks::<LANES>();
     let mut lanes = [start; LANES];
     for chunk in chunks {
-        for i in 0..LANES {
-            lanes[i] = combine(lanes[i], map(chunk[i]));
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane = combine(*lane, map(*value));
         }
     }
     for (lane, value) in lanes.iter_mut().zip(rest) {
@@ -62,12 +62,12 @@ fn exp(x: f32) -> f32 {
 fn erf(x: f32) -> f32 {
     let square = x * x;
     let mut near = -0.000_854_832_7;
-    for coefficient in [0.005_223_977_6, -0.026_866_17, 0.112_837_92, -0.376_126_4, 1.128_379_2] {
+    for coefficient in [0.005_223_977_4, -0.026_866_17, 0.112_837_92, -0.376_126_4, std::f32::consts::FRAC_2_SQRT_PI] {
         near = square.mul_add(near, coefficient);
     }
     let t = 1.0 / x.abs().mul_add(0.327_591_1, 1.0);
     let mut far = 1.061_405_4;
-    for coefficient in [-1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6, 0.0] {
+    for coefficient in [-1.453_152, 1.421_413_7, -0.284_496_75, 0.254_829_6, 0.0] {
         far = t.mul_add(far, coefficient);
     }
     let far = (1.0 - far * exp(-square)).copysign(x);

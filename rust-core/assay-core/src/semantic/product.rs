@@ -171,6 +171,7 @@ impl Product<'_> {
 }
 
 #[inline(always)]
+#[allow(clippy::needless_range_loop)]
 fn tile_product<S: Simd, const VECTORS: usize>(
     simd: S,
     left: &[[f32; HEIGHT]],

@@ -24,9 +24,15 @@ class SemanticSuite extends SparkSuite {
 
   private lazy val pairs = {
     val texts = vectors.get("texts").elements.asScala.map(_.asText).toIndexedSeq
-    vectors.get("pairs").elements.asScala.zipWithIndex.map { case (pair, i) =>
-      (i, texts(pair.get(0).asInt), pair.get(1).elements.asScala.map(j => texts(j.asInt)).toSeq)
-    }.toSeq
+    vectors
+      .get("pairs")
+      .elements
+      .asScala
+      .zipWithIndex
+      .map { case (pair, i) =>
+        (i, texts(pair.get(0).asInt), pair.get(1).elements.asScala.map(j => texts(j.asInt)).toSeq)
+      }
+      .toSeq
   }
 
   private def numbers(node: JsonNode): Seq[Double] = node.elements.asScala.map(_.asDouble).toSeq
@@ -80,14 +86,23 @@ class SemanticSuite extends SparkSuite {
     assert(math.abs(byFolder - value(s"SELECT $embedded").asInstanceOf[Double]) < 1e-6)
     val calls = callsOf(assert(value("SELECT llm_semantic_similarity('a', 'a', 'm')") == 1.0))
     assert(calls == 1)
-    val nulls = sql("SELECT llm_semantic_similarity(NULL, 'a', 'tiny'), llm_semantic_similarity('a', array(), 'tiny'), " +
-      "llm_bertscore('a', CAST(NULL AS STRING), 'tiny', map('num_layers', '1'))").head()
+    val nulls = sql(
+      "SELECT llm_semantic_similarity(NULL, 'a', 'tiny'), llm_semantic_similarity('a', array(), 'tiny'), " +
+        "llm_bertscore('a', CAST(NULL AS STRING), 'tiny', map('num_layers', '1'))"
+    ).head()
     assert(nulls.toSeq.forall(_ == null))
   }
 
   test("the cosine of vectors, and where there is none") {
-    assert(value("SELECT llm_cosine_similarity(array(1, 0), array(1.0F, 1.0F))").asInstanceOf[Double] == 1 / math.sqrt(2))
-    val none = Seq("array(0.0D), array(1.0D)", "array(1.0D), array(1.0D, 2.0D)", "array(1.0D, NULL), array(1.0D, 2.0D)", "NULL, array(1.0D)")
+    assert(
+      value("SELECT llm_cosine_similarity(array(1, 0), array(1.0F, 1.0F))").asInstanceOf[Double] == 1 / math.sqrt(2)
+    )
+    val none = Seq(
+      "array(0.0D), array(1.0D)",
+      "array(1.0D), array(1.0D, 2.0D)",
+      "array(1.0D, NULL), array(1.0D, 2.0D)",
+      "NULL, array(1.0D)"
+    )
     none.foreach(vectors => assert(value(s"SELECT llm_cosine_similarity($vectors)") == null, vectors))
     assert(conditionOf(sql("SELECT llm_cosine_similarity('a', array(1.0D))"))._1 == "ASSAY_INVALID_ARGUMENT")
   }
@@ -107,7 +122,8 @@ class SemanticSuite extends SparkSuite {
   }
 
   test("the examples of docs/semantic.md give what they say") {
-    val examples = "(?m)^(SELECT [^;]+);\n-- (.*)$".r.findAllMatchIn(Files.readString(Paths.get("docs/semantic.md"))).toSeq
+    val examples =
+      "(?m)^(SELECT [^;]+);\n-- (.*)$".r.findAllMatchIn(Files.readString(Paths.get("docs/semantic.md"))).toSeq
     assert(examples.length == 3)
     examples.foreach(example => assert(value(example.group(1)).toString == example.group(2), example.group(1)))
   }

@@ -149,6 +149,7 @@ private[assay] object SemanticFunctions {
     case NullType => Literal(null, ArrayType(DoubleType))
     case ArrayType(FloatType | DoubleType, _) => argument
     case ArrayType(_: NumericType | NullType, _) => RowFunction.asDoubles(argument)
-    case other => throw Arguments.invalid(s"$function: the $which vector must be ARRAY<FLOAT> or ARRAY<DOUBLE>, not ${other.sql}")
+    case other =>
+      throw Arguments.invalid(s"$function: the $which vector must be ARRAY<FLOAT> or ARRAY<DOUBLE>, not ${other.sql}")
   }
 }
