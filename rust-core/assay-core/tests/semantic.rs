@@ -47,7 +47,7 @@ fn weights(name: &str, count: u64) -> Vec<u8> {
     let value = |i: u64| {
         let mut x = (i * 2_654_435_761 + seed) & 0xffff_ffff;
         for _ in 0..2 {
-            x = ((x ^ (x >> 16)) * 0x45d9_f3b) & 0xffff_ffff;
+            x = ((x ^ (x >> 16)) * 0x045d_9f3b) & 0xffff_ffff;
         }
         let uniform = (x ^ (x >> 16)) as f64 / 2f64.powi(31) - 1.0;
         (if is_norm { 1.0 + 0.2 * uniform } else { 0.25 * uniform }) as f32
@@ -100,6 +100,8 @@ fn wide(vector: &[f32]) -> impl Iterator<Item = f64> {
     vector.iter().map(|v| f64::from(*v))
 }
 
+type Part = fn(&BertScore) -> f64;
+
 #[test]
 fn every_family_gives_what_transformers_gives() {
     let vectors = vectors();
@@ -140,7 +142,7 @@ fn bert_score_of_every_family_is_that_of_bert_score() {
             let rows: Vec<(&str, &[&str])> =
                 pairs.iter().zip(&references).map(|((i, _), all)| (texts[*i], all.as_slice())).collect();
             let found = scorer.score(&rows, &Stop::default()).unwrap();
-            let measures: [(&str, fn(&BertScore) -> f64); 3] =
+            let measures: [(&str, Part); 3] =
                 [("precision", |s| s.precision), ("recall", |s| s.recall), ("f1", |s| s.f1)];
             for (measure, of) in measures {
                 for (i, (found, expected)) in found.iter().zip(numbers(&expected[measure])).enumerate() {

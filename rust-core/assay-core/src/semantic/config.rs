@@ -98,7 +98,7 @@ impl Config {
             distances: json["relative_attention_num_buckets"].as_u64().unwrap_or(32) as usize,
             rotations: if family == Family::ModernBert { rotations(&json, layers) } else { Vec::new() },
         };
-        if config.hidden % config.heads != 0 {
+        if !config.hidden.is_multiple_of(config.heads) {
             return Err(folder.error(format!(
                 "config.json has a hidden size of {} for {} heads, which does not divide",
                 config.hidden, config.heads

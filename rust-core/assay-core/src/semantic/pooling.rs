@@ -61,10 +61,10 @@ impl Pooling {
             }
             pooling.lower = settings["do_lower_case"].as_bool().unwrap_or(false);
         }
-        if let Some(settings) = folder.optional_json("config_sentence_transformers.json")? {
-            if let Some(name) = settings["default_prompt_name"].as_str() {
-                pooling.prompt = settings["prompts"][name].as_str().unwrap_or("").to_string();
-            }
+        if let Some(settings) = folder.optional_json("config_sentence_transformers.json")?
+            && let Some(name) = settings["default_prompt_name"].as_str()
+        {
+            pooling.prompt = settings["prompts"][name].as_str().unwrap_or("").to_string();
         }
         let (first, last) = tokens.special();
         if pooling.longest <= first + last {

@@ -62,8 +62,8 @@ fn comparisons_are_of_the_scores_of_both() {
 }
 
 fn width_of(metric: &str) -> usize {
-    let counting = Counting::new(metric, &Map::new()).unwrap();
-    (counting.info.create)(&counting.options, &Stop::default()).unwrap().width()
+    let (info, function) = find(metric).unwrap();
+    (info.create)(&resolve(function, &Map::new()).unwrap(), &Stop::default()).unwrap().width()
 }
 
 #[test]
