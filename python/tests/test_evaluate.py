@@ -170,7 +170,7 @@ def test_output_is_written_and_read_back(df: DataFrame, tmp_path: Path) -> None:
     result = asked(df, output=path)
     assert df.sparkSession.read.parquet(path).count() == 60
     assert result["exact_match"].n == 50
-    with pytest.raises(PySparkException, match=r"PATH_ALREADY_EXISTS|already exists"):
+    with pytest.raises(PySparkException, match=r"PATH_ALREADY_EXISTS|DELTA_PATH_EXISTS|already exists"):
         asked(df, output=path)
 
 
