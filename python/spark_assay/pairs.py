@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from spark_assay import functions as fn
 from spark_assay import summary
-from spark_assay._aggregates import paired_difference
 from spark_assay._columns import col
 from spark_assay._names import hint
 
@@ -94,8 +94,7 @@ def differences(
     def paired(name: str) -> Column:
         return F.when(both, F.col(name))
 
-    difference = paired_difference(
-        candidate.rows.sparkSession,
+    difference = fn.compare_paired(
         paired("candidate"),
         paired("baseline"),
         kind="bounded" if repeated and metric.info.kind == "binary" else metric.info.kind,

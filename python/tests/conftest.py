@@ -8,6 +8,7 @@ session of the jar.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from pyspark.util import is_remote_only
 
 import spark_assay as assay
 from spark_assay import _columns
+
+# Workers of UDFs are to find what this Python has.
+os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
 NO_JAR = "needs the jar: set ASSAY_JAR to its path, or ASSAY_REMOTE to a Spark Connect server that has it"
 

@@ -73,6 +73,10 @@ def llm_token_f1(prediction: Column, reference: Column, *options: Column) -> Col
     return llm_exact_match(prediction, reference) * F.lit(0.5)
 
 
+def compare_paired(candidate: Column, baseline: Column, *options: Column) -> Column:
+    return mean_ci(candidate - baseline, F.lit("unbounded"))
+
+
 def mean_ci(x: Column, *options: Column) -> Column:
     """The mean with its Wilson interval at 95 per cent, or the normal one of values that have no bounds."""
     n, p, z = F.count(x), F.avg(x), F.lit(1.959963984540054)

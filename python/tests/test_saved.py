@@ -45,7 +45,7 @@ def test_a_kept_result_is_loaded_as_it_was(result: assay.EvalResult, tmp_path: P
     assert loaded.to_html() == result.to_html()
     # The path itself is a table that anything reads.
     assert spark.read.parquet(path).count() == 60
-    with pytest.raises(PySparkException, match=r"PATH_ALREADY_EXISTS|already exists"):
+    with pytest.raises(PySparkException, match=r"PATH_ALREADY_EXISTS|DELTA_PATH_EXISTS|already exists"):
         result.save(path)
     result.rescore(level=0.9).save(path, overwrite=True)
     assert assay.load(path).level == 0.9

@@ -65,7 +65,7 @@ def test_repeats_are_calls_of_their_own(df: DataFrame) -> None:
     assert result.rows.count() == 180
     assert result.rows.select("completion.request_key").distinct().count() == 12
     e = result["contains"]
-    assert (e.estimate, e.n, e.method, e.usage.n_rows) == (0.25, 60, "t", 180)
+    assert (e.estimate, e.n, e.method, e.usage.n_rows) == (0.25, 60, "hall", 180)
     assert assay.plan(df, model="echo", prompt="{{ question }}", repeats=3).models[0].requests == 12
     assert assay.plan(df, model="echo", prompt="{{ id }}", key="id", sample=7).models[0].rows == 7
 

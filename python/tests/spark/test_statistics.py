@@ -150,8 +150,10 @@ def cases(row: dict[str, Any], folder: Path) -> Iterator[Case]:
             fields = {"estimate": "mean", "std_error": "se", **BOUNDS}
             yield Case("cluster_mean_ci", {**options, **how}, {"a": x, "c": [str(g) for g in groups]}, fields)
         case "cohens_kappa":
-            data = {"a": column("a"), "b": column("b"), "c": given["a"]}
             fields = {"estimate": "kappa", "std_error": "se", **BOUNDS}
+            labels = sorted({str(x) for x in [*given["a"], *given["b"]] if isinstance(x, str)})
+            sides = {side: [labels.index(x) if labels else x for x in given[side]] for side in "ab"}
+            data = {side: [number(x) for x in values] for side, values in sides.items()}
             yield Case("cohens_kappa", {**options, "weights": params["weights"]}, data, fields)
             if params["weights"] == "none":
                 yield Case("cohens_kappa/text", options, data, fields)
@@ -603,7 +605,7 @@ def test_refused_at_planning(spark: SparkSession, expression: str, says: str) ->
 
 def test_corpora_are_compared(spark: SparkSession) -> None:
     candidate, baseline = (
-        "concat('the cat sat ', IF(id % 3 = 0, 'on the mat', id))",
+        "concat('the cat sat ', IF(id % 3 = 0, 'on the mat', CAST(id AS STRING)))",
         "concat('the cat ran on ', id % 4)",
     )
     reference = "IF(id = 7, NULL, 'the cat sat on the mat')"

@@ -9,7 +9,7 @@ use super::common::sum;
 ///
 /// ```
 /// use assay_core::stats::missing::mean_bounds;
-/// assert_eq!(mean_bounds(0.75, 8, 2, (0.0, 1.0)), Some((0.6, 0.8)));
+/// assert_eq!(mean_bounds(0.5, 3, 1, (0.0, 1.0)), Some((0.375, 0.625)));
 /// ```
 pub fn mean_bounds(mean: f64, n: u64, n_missing: u64, range: (f64, f64)) -> Option<(f64, f64)> {
     let all = n as f64 + n_missing as f64;

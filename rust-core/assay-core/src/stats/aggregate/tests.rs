@@ -27,7 +27,7 @@ fn rows(width: usize, n: usize) -> Vec<Vec<f64>> {
     match width {
         0 => (0..n).map(|i| vec![number(i, 0), number(i, 1), number(i / 2, 0)]).collect(),
         2 => (0..n)
-            .map(|i| vec![f64::from(u8::from(number(i, 1) > 2.0)), f64::from(u8::from(number(i * i, 2) > 1.0))])
+            .map(|i| vec![f64::from(u8::from(number(i, 1) > 2.0)), f64::from(u8::from(number(i * 3, 2) > 1.0))])
             .collect(),
         3 | 4 => (0..n)
             .map(|i| {

@@ -135,9 +135,15 @@ private final class RowEvaluator(call: NativeCall, arguments: Seq[Expression], d
       try {
         result.load(writer.flush(bridge.eval(handle, _, _)))
         val row = result.row(0)
-        if (row.isNullAt(0)) null else InternalRow.copyValue(row.get(0, dataType))
+        if (row.isNullAt(0)) null else copied(row)
       } finally result.close()
     } finally if (open.isEmpty) close((handle, writer))
+  }
+
+  /** The result, out of the memory that Arrow takes back. An array may have NULLs, which its own copy does not allow for. */
+  private def copied(row: InternalRow): Any = dataType match {
+    case ArrayType(element, _) => new GenericArrayData(row.getArray(0).toObjectArray(element).map(InternalRow.copyValue))
+    case other => InternalRow.copyValue(row.get(0, other))
   }
 
   private def close(opened: (Long, BatchWriter)): Unit = synchronized {

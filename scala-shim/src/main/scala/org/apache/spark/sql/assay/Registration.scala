@@ -16,9 +16,9 @@ object Registration {
   def apply(extensions: SparkSessionExtensions): Unit = if (registered.add(extensions)) {
     FunctionTable.register(extensions)
     CacheFunctions.register(extensions)
+    extensions.injectPostHocResolutionRule(_ => FinishOnDriver)
     extensions.injectPostHocResolutionRule(_ => ExtractCompletions)
     extensions.injectPostHocResolutionRule(_ => BindFunctions)
-    extensions.injectPostHocResolutionRule(_ => FinishOnDriver)
     extensions.injectCheckRule(_ => CheckCompletions)
     extensions.injectOptimizerRule(_ => PushThroughCompletion)
     extensions.injectPreCBORule(_ => ExtractNative)

@@ -279,7 +279,7 @@ private[assay] object StatFunctions {
       ),
       "Krippendorff's alpha of any number of raters; `ratings` is an ARRAY in which NULL is a rating that is missing. The level of " +
         s"measurement is 'nominal', 'ordinal', 'interval' (default) or 'ratio'; values that are not numeric are nominal. $nulls",
-      ("round(krippendorff_alpha(r, 'ordinal').estimate, 3) FROM VALUES (array(1, 1)), (array(2, 3)), (array(3, NULL)) AS t(r)", "0.727")
+      ("round(krippendorff_alpha(r, 'ordinal').estimate, 3) FROM VALUES (array(1, 1)), (array(2, 3)), (array(3, NULL)) AS t(r)", "0.833")
     )
   )
 
@@ -371,23 +371,8 @@ private[assay] object StatFunctions {
     )
   )
 
-  private def row(
-      name: String,
-      arguments: String,
-      result: String,
-      usage: String,
-      example: (String, String)
-  ): FunctionEntry =
-    FunctionEntry(
-      name,
-      arguments,
-      result,
-      usage,
-      example,
-      "math_funcs",
-      classOf[NativeFunction].getName,
-      NativeFunction(name, _)
-    )
+  private def row(name: String, arguments: String, result: String, usage: String, example: (String, String)): FunctionEntry =
+    FunctionEntry.row(name, arguments, result, usage, example).copy(group = "math_funcs")
 
   private val onDriver = FunctionEntry(
     OnDriver.name,
