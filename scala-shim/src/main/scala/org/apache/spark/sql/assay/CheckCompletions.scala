@@ -13,7 +13,9 @@ private[assay] object CheckCompletions extends (LogicalPlan => Unit) {
       case AggregateExpression(f @ (_: StatAggregate | _: CorpusMetric | _: CountedCorpus), _, true, _, _) =>
         throw Arguments.invalid(s"${f.prettyName}(DISTINCT ...) is not supported: each row is an observation")
       case _: OnDriver =>
-        throw Arguments.invalid(s"${OnDriver.name} stands over a statistic of a GROUP BY or of all rows, not over a window")
+        throw Arguments.invalid(
+          s"${OnDriver.name} stands over a statistic of a GROUP BY or of all rows, not over a window"
+        )
       case _ => ()
     })
   }

@@ -97,7 +97,10 @@ private[assay] object FinishOnDriver extends Rule[LogicalPlan] {
       case named => above(named).asInstanceOf[NamedExpression]
     }
     val states = aggregate.copy(aggregateExpressions = below.distinct.toSeq)
-    Project(selected, FinishStates(finished.map(_._2).toSeq, finished.map(_._3).toSeq, finished.map(_._4).toSeq, states))
+    Project(
+      selected,
+      FinishStates(finished.map(_._2).toSeq, finished.map(_._3).toSeq, finished.map(_._4).toSeq, states)
+    )
   }
 }
 

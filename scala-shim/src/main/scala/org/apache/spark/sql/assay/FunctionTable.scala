@@ -198,7 +198,9 @@ private[assay] object FunctionTable {
 
   /** By kind and name. */
   val entries: Seq[FunctionEntry] =
-    (own ++ MetricFunctions.entries ++ SemanticFunctions.entries ++ StatFunctions.entries).sortBy(e => (e.group == "agg_funcs", e.name))
+    (own ++ MetricFunctions.entries ++ SemanticFunctions.entries ++ StatFunctions.entries).sortBy(e =>
+      (e.group == "agg_funcs", e.name)
+    )
 
   def signature(name: String): String = entries.find(_.name == name).fold(name)(_.signature)
 

@@ -270,7 +270,11 @@ private[assay] final class JournalThreads(place: JournalPlace, env: SparkEnv) {
           } catch {
             case NonFatal(e) =>
               if (!isSilent)
-                JournalThreads.log.warn("The driver does not answer for the journal {}; asked again: {}", place.folder, e.toString: Any)
+                JournalThreads.log.warn(
+                  "The driver does not answer for the journal {}; asked again: {}",
+                  place.folder,
+                  e.toString: Any
+                )
               isSilent = true
               call("journal_lost")
           }

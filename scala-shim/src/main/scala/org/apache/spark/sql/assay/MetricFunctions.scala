@@ -50,7 +50,10 @@ private[assay] object MetricFunctions {
       "llm_bleu_nltk",
       "Sentence BLEU as nltk computes it over str.split(), with its smoothing and weights: from 0 to 1, above 1 possible for " +
         "method5 and method7; NULL where nltk's method6 raises an error. Options are nltk's.",
-      ("round(llm_bleu_nltk('the cat sat on the mat', 'the cat sat on a mat', map('smoothing', 'method1')), 4)", "0.5373")
+      (
+        "round(llm_bleu_nltk('the cat sat on the mat', 'the cat sat on a mat', map('smoothing', 'method1')), 4)",
+        "0.5373"
+      )
     ),
     metric(
       "llm_cer",

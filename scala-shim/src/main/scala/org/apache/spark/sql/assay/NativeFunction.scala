@@ -8,6 +8,7 @@ import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.analysis.TypeCheckResult
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.expressions.codegen.CodegenFallback
+import org.apache.spark.sql.catalyst.util.GenericArrayData
 import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types._
 
@@ -142,7 +143,8 @@ private final class RowEvaluator(call: NativeCall, arguments: Seq[Expression], d
 
   /** The result, out of the memory that Arrow takes back. An array may have NULLs, which its own copy does not allow for. */
   private def copied(row: InternalRow): Any = dataType match {
-    case ArrayType(element, _) => new GenericArrayData(row.getArray(0).toObjectArray(element).map(InternalRow.copyValue))
+    case ArrayType(element, _) =>
+      new GenericArrayData(row.getArray(0).toObjectArray(element).map(InternalRow.copyValue))
     case other => InternalRow.copyValue(row.get(0, other))
   }
 

@@ -5,7 +5,8 @@ import StatArgument._
 /** The statistics of the function table. What options they have the engine says. */
 private[assay] object StatFunctions {
 
-  private val nulls = "Rows with a NULL argument are counted in n_null and left out; what the rows do not allow is NULL and `reason` says why."
+  private val nulls =
+    "Rows with a NULL argument are counted in n_null and left out; what the rows do not allow is NULL and `reason` says why."
   private val pairs =
     "The first argument is the candidate, the second the baseline, numeric or BOOLEAN (0 and 1); `estimate` and `alternative` are of first " +
       s"minus second. $nulls"
@@ -47,7 +48,10 @@ private[assay] object StatFunctions {
       "x, cluster [, options]",
       StatKind(Seq("x" -> Number, "cluster" -> Cluster)),
       s"The mean of x with an interval that allows for rows of one cluster, a value of any type, being alike. $nulls",
-      ("round(cluster_mean_ci(x, c).std_error, 3) FROM VALUES (1, 'a'), (1, 'a'), (0, 'b'), (1, 'c') AS t(x, c)", "0.25")
+      (
+        "round(cluster_mean_ci(x, c).std_error, 3) FROM VALUES (1, 'a'), (1, 'a'), (0, 'b'), (1, 'c') AS t(x, c)",
+        "0.25"
+      )
     ),
     Statistic(
       "weighted_mean_ci",
@@ -227,7 +231,10 @@ private[assay] object StatFunctions {
       "a, b [, options]",
       StatKind(pairOrLabelled, isTest = true),
       s"The odds ratio of 0 and 1: of two samples with Fisher's exact test, of pairs that of those which differ. $either",
-      ("odds_ratio(x, c).estimate FROM VALUES (1, true), (1, true), (0, true), (1, false), (0, false) AS t(x, c)", "2.0")
+      (
+        "odds_ratio(x, c).estimate FROM VALUES (1, true), (1, true), (0, true), (1, false), (0, false) AS t(x, c)",
+        "2.0"
+      )
     )
   )
 
@@ -267,7 +274,10 @@ private[assay] object StatFunctions {
       "ratings [, options]",
       StatKind(Seq("ratings" -> Ratings)),
       s"The agreement of many raters beyond chance; `ratings` is an ARRAY with the category, of any type, that each gave a row. $nulls",
-      ("round(fleiss_kappa(r).estimate, 3) FROM VALUES (array('x', 'x')), (array('y', 'y')), (array('x', 'y')) AS t(r)", "0.333")
+      (
+        "round(fleiss_kappa(r).estimate, 3) FROM VALUES (array('x', 'x')), (array('y', 'y')), (array('x', 'y')) AS t(r)",
+        "0.333"
+      )
     ),
     Statistic(
       "krippendorff_alpha",
@@ -279,7 +289,10 @@ private[assay] object StatFunctions {
       ),
       "Krippendorff's alpha of any number of raters; `ratings` is an ARRAY in which NULL is a rating that is missing. The level of " +
         s"measurement is 'nominal', 'ordinal', 'interval' (default) or 'ratio'; values that are not numeric are nominal. $nulls",
-      ("round(krippendorff_alpha(r, 'ordinal').estimate, 3) FROM VALUES (array(1, 1)), (array(2, 3)), (array(3, NULL)) AS t(r)", "0.833")
+      (
+        "round(krippendorff_alpha(r, 'ordinal').estimate, 3) FROM VALUES (array(1, 1)), (array(2, 3)), (array(3, NULL)) AS t(r)",
+        "0.833"
+      )
     )
   )
 
@@ -371,7 +384,13 @@ private[assay] object StatFunctions {
     )
   )
 
-  private def row(name: String, arguments: String, result: String, usage: String, example: (String, String)): FunctionEntry =
+  private def row(
+      name: String,
+      arguments: String,
+      result: String,
+      usage: String,
+      example: (String, String)
+  ): FunctionEntry =
     FunctionEntry.row(name, arguments, result, usage, example).copy(group = "math_funcs")
 
   private val onDriver = FunctionEntry(
