@@ -7,13 +7,14 @@ import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.analysis.TypeCheckResult
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
+import org.apache.spark.sql.catalyst.expressions.codegen.{CodegenContext, ExprCode}
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.{SparkPlan, UnaryExecNode}
 import org.apache.spark.sql.types.DataType
 
 /** `assay_on_driver(statistic)`: marks a statistic that the driver finishes, on all its cores. */
-private[assay] case class OnDriver(child: Expression) extends UnaryExpression with Unevaluable {
+private[assay] case class OnDriver(child: Expression) extends UnaryExpression {
   override def prettyName: String = OnDriver.name
   override def dataType: DataType = child.dataType
   override def nullable: Boolean = child.nullable
@@ -22,6 +23,11 @@ private[assay] case class OnDriver(child: Expression) extends UnaryExpression wi
     case AggregateExpression(_: StatAggregate, _, _, _, _) => TypeCheckResult.TypeCheckSuccess
     case _ => throw Arguments.invalid(s"${OnDriver.name} takes a statistic, such as ${OnDriver.name}(mean_ci(x))")
   }
+
+  // Split off when the query is analyzed. Unevaluable is another trait in Spark 4.0.
+  private def unevaluated = throw new IllegalStateException(s"${OnDriver.name} was not analyzed")
+  override def eval(input: InternalRow): Any = unevaluated
+  override protected def doGenCode(ctx: CodegenContext, ev: ExprCode): ExprCode = unevaluated
 
   override protected def withNewChildInternal(newChild: Expression): Expression = copy(child = newChild)
 }
