@@ -145,10 +145,10 @@ def evaluate(
     check_schema(df, request)
     started = time.time()
     with caches.used(spark, request.cache):
-        record = settings.of_run(spark, request, described, started)
         without = list(request.predictions.values())
         keyed, key_column = keys.sampled(df, request.key, request.sample, request.seed, without=without)
         plan = _plan(df, keyed, key_column, request)
+        record = settings.of_run(spark, request, described, started)
         _check_data(df, keyed, request)
         with shown(spark, progress if request.models else False):
             rows = _materialize(spark, plan, request.output)
