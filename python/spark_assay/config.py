@@ -312,10 +312,10 @@ def _model(name: str, node: Node) -> dict[str, Any]:
 
 
 def model_settings() -> dict[str, str]:
-    """The settings of a model and their types: the keyword arguments of `add_model` but the key itself."""
+    """The settings of a model that answers, and their types: keyword arguments of `add_model`, without the key itself."""
     parameters = inspect.signature(session.add_model).parameters.values()
     found = {p.name: str(p.annotation).removesuffix(" | None") for p in parameters if p.kind is p.KEYWORD_ONLY}
-    return {name: kind for name, kind in found.items() if name != "api_key"}
+    return {name: kind for name, kind in found.items() if name not in ("api_key", "path")}
 
 
 def _setting(node: Node, name: str, kind: str) -> Any:

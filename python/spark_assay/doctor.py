@@ -299,8 +299,10 @@ def model(spark: SparkSession, name: str, *, call: bool) -> Iterator[Check]:
     prefix = f"spark.assay.model.{name}."
     conf = {key.removeprefix(prefix): value for key, value in spark.conf.getAll.items() if key.startswith(prefix)}
     about = f"model {name}"
+    is_local = conf.get("provider", "").strip() == "local"
     try:
-        _ = spark.range(1).select(fn.llm_request(name, F.lit("x"))).schema
+        if not is_local:
+            _ = spark.range(1).select(fn.llm_request(name, F.lit("x"))).schema
         described = _told(spark, fn.assay_model(name))
     except _SPARK_ERRORS as error:
         what = _line(error)
@@ -310,6 +312,9 @@ def model(spark: SparkSession, name: str, *, call: bool) -> Iterator[Check]:
             yield Check(f"{about}: settings", "fail", what, "correct the setting that is named")
         return
     yield Check(f"{about}: settings", "ok", f"{described['provider']}, {described['model']}")
+    if is_local:
+        yield folder_on_executors(spark, described)
+        return
     yield from key_on_executors(spark, described)
     if described["provider"] != "mock":
         yield endpoint(described, conf)
@@ -323,6 +328,25 @@ def _told(spark: SparkSession, column: Column) -> dict[str, Any]:
     """The JSON that a function of the driver gives."""
     row = spark.range(1).select(column).first()
     return {} if row is None else json.loads(row[0])
+
+
+def folder_on_executors(spark: SparkSession, described: Mapping[str, Any]) -> Check:
+    """Whether tasks can compute with a model that is a folder. Nothing is called.
+
+    Args:
+        spark: The session.
+        described: What ``assay_model`` tells of the model.
+    """
+    about = f"model {described['name']}: folder on executors"
+    embedding = fn.llm_embed(described["name"], F.concat(F.lit("text "), F.col("id").cast("string")))
+    try:
+        rows = spark.range(0, 8, 1, 8).select(F.size(embedding.getField("embedding")).alias("n")).collect()
+    except _SPARK_ERRORS as error:
+        return Check(about, "fail", _line(error), f"have {described['path']} on every executor, under this path")
+    if any(row["n"] != described["dimension"] for row in rows):
+        return Check(about, "fail", "a text got no embedding", "copy the folder again")
+    kind, layers, dimension = described["model_type"], described["layers"], described["dimension"]
+    return Check(about, "ok", f"{kind}, {layers} layers, embeddings of {dimension} numbers")
 
 
 def key_on_executors(spark: SparkSession, described: Mapping[str, Any]) -> Iterator[Check]:

@@ -133,7 +133,8 @@ def add_model(
     name: str,
     *,
     provider: str,
-    model: str,
+    model: str | None = None,
+    path: str | None = None,
     endpoint: str | None = None,
     api_version: str | None = None,
     deployment: str | None = None,
@@ -195,8 +196,10 @@ def add_model(
         spark: The session.
         name: The name for queries: letters, digits, ``_`` and ``-``.
         provider: The wire format, one of those in docs/providers.md: ``openai`` (chat completions, which most servers
-            speak), ``openai_responses``, ``azure_openai``, ``anthropic``, ``gemini``, ``bedrock``, ``http``, ``mock``.
-        model: The model as the provider names it.
+            speak), ``openai_responses``, ``azure_openai``, ``anthropic``, ``gemini``, ``bedrock``, ``http``, ``mock``;
+            or ``local``, an encoder in a folder, for embeddings and metrics of meaning.
+        model: The model as the provider names it; needed but for ``local``.
+        path: ``local`` only, needed: the folder of the model, under the same path on driver and executors.
         endpoint: The base URL, for instance ``https://api.openai.com/v1``; the provider's own by default.
         api_version: The version of the API, for ``azure_openai``, ``anthropic`` and ``gemini``.
         deployment: ``azure_openai`` only: the name of the deployment; ``model`` by default.
@@ -258,6 +261,7 @@ def add_model(
 
     Examples:
         >>> add_model(spark, "echo", provider="mock", model="mock-1", mock_reply="{{ prompt }}")
+        >>> add_model(spark, "minilm", provider="local", path="/models/all-MiniLM-L6-v2")  # doctest: +SKIP
     """
     if not isinstance(name, str) or not MODEL_NAME.fullmatch(name):
         raise ValueError(
@@ -269,6 +273,7 @@ def add_model(
     settings: dict[str, object] = {
         "provider": provider,
         "model": model,
+        "path": path,
         "endpoint": endpoint,
         "api_version": api_version,
         "deployment": deployment,
@@ -329,7 +334,8 @@ def add_model(
     _replace_conf(spark, before, after)
     try:
         # Planning reads and checks the settings; nothing is called.
-        _ = spark.range(1).select(fn.llm_request(name, F.lit("x"))).schema
+        told = fn.assay_model(name) if provider.strip() == "local" else fn.llm_request(name, F.lit("x"))
+        _ = spark.range(1).select(told).schema
     except Exception:
         _replace_conf(spark, after, before)
         raise

@@ -14,8 +14,8 @@ import spark_assay as assay
 @pytest.fixture(scope="session")
 def _models(jar_spark: SparkSession) -> SparkSession:
     assay.add_model(jar_spark, "echo", provider="mock", model="mock-1", mock_reply="{{ prompt }}")
-    jar_spark.conf.set("spark.assay.model.tiny.provider", "local")
-    jar_spark.conf.set("spark.assay.model.tiny.path", str(Path(__file__).resolve().parents[3] / "tests/vectors/tiny"))
+    tiny = Path(__file__).resolve().parents[3] / "tests/vectors/tiny"
+    assay.add_model(jar_spark, "tiny", provider="local", path=str(tiny))
     return jar_spark
 
 

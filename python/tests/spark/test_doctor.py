@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from spark_assay import doctor
+from spark_assay import functions as fn
 
 
 def by_name(checks: list[doctor.Check]) -> dict[str, doctor.Check]:
@@ -25,6 +28,19 @@ def test_a_session_in_good_health(jar_spark: SparkSession) -> None:
     assert call.verdict == "ok"
     assert call.message.startswith("ok in ")
     assert "Say OK" not in "".join(check.message for check in checks.values())
+
+
+def test_a_local_model_is_tried_on_executors(jar_spark: SparkSession) -> None:
+    tiny = Path(__file__).resolve().parents[3] / "tests/vectors/tiny"
+    models = {"encoder": {"provider": "local", "path": str(tiny)}, "gone": {"provider": "local", "path": "/no/such"}}
+    checks = by_name(list(doctor.diagnose(lambda: jar_spark, models=models, call=True, remote=True)))
+    assert checks["model encoder: settings"].message.startswith("local, ")
+    assert checks["model encoder: folder on executors"].verdict == "ok"
+    assert "bert, " in checks["model encoder: folder on executors"].message
+    assert checks["model gone: settings"].verdict == "fail"
+    assert "/no/such" in checks["model gone: settings"].message
+    with pytest.raises(Exception, match=r"ASSAY_INVALID_MODEL.*'encoder' is an encoder in a local folder"):
+        jar_spark.range(1).select(fn.llm_complete("encoder", F.lit("x"))).collect()
 
 
 def test_what_is_wrong_is_named_with_what_to_do(jar_spark: SparkSession) -> None:

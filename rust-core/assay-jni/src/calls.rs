@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use assay_core::exec::completion_schema::{completion_fields, embedding_fields};
-use assay_core::exec::{check_call, check_function, corpus, eval, stored};
+use assay_core::exec::{check_call, check_function, corpus, describe_model, eval, stored};
 use assay_core::inference::{COUNTERS, Hub, quota};
 use assay_core::options::FunctionInfo;
 use assay_core::provider::Model;
@@ -43,7 +43,7 @@ pub(crate) fn call(operation: &str, input: &[u8]) -> Result<Vec<u8>> {
         }
         "quota_totals" => json!(hub.report()),
         "describe" => describe(),
-        "describe_model" => Model::from_conf(&read(input)?)?.describe(),
+        "describe_model" => describe_model(&read(input)?)?,
         "check_function" => {
             let request: FunctionCheck = read(input)?;
             request.run()?;

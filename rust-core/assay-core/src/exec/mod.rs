@@ -13,6 +13,7 @@
 //! | `text` | row functions of one column |
 //! | `numbers` | row functions of numbers |
 //! | `semantic` | row functions over vectors and local models |
+//! | `describe` | what is in force for a model |
 //! | `requests` | rows as requests to a model: prompts and per-row options |
 //! | `complete` | model calls: batches in, finished rows out as they finish |
 //! | `completion_schema` | the completion struct as a column |
@@ -33,6 +34,7 @@ pub mod values;
 
 mod chats;
 mod columns;
+mod describe;
 mod known;
 mod metric;
 mod numbers;
@@ -43,6 +45,7 @@ mod semantic;
 mod text;
 
 pub use complete::CompleteSession;
+pub use describe::describe_model;
 pub use eval::{EvalSession, check_function};
 pub use journal_rows::JournalSession;
 pub use keys::KeysSession;

@@ -42,7 +42,7 @@ pub use answer::Answer;
 pub use classify::{Failure, Retry, classify};
 pub use connect::{Channels, Clients, Connection, ProxyChoice};
 pub use limits::{Accounting, Dimension, Limits, ModelQuota, group_limits};
-pub use model::{MockConf, Model, check_model};
+pub use model::{LOCAL, MockConf, Model, check_model};
 pub use options::{EMBED, FUNCTION, call_options, completion_options, extra_headers, function_of, wants_json};
 pub use price::{Listed, LongPrice, Price, nanousd, price_of, price_source};
 pub use rate::RateHeaders;

@@ -142,6 +142,9 @@ pub fn check_model(conf: &ModelConf, kind: CallKind, executor_env: &[String]) ->
     Ok(())
 }
 
+/// The provider of a model that is a folder on the executors: nothing is called.
+pub const LOCAL: &str = "local";
+
 /// Settings of the names of the environment variables of AWS credentials, with AWS's own names.
 const AWS_ENV: [(&str, &str); 3] = [
     ("aws.accessKeyIdEnv", "AWS_ACCESS_KEY_ID"),
@@ -162,6 +165,11 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(&self) -> Result<Model> {
+        if self.text("provider") == Some(LOCAL) {
+            let message =
+                format!("model '{}' is an encoder in a local folder, which has embeddings but no answers", self.name);
+            return Err(Error::new(ErrorKind::InvalidModel, message));
+        }
         self.check_keys()?;
         let name = self.required("provider")?;
         let info = PROVIDERS.iter().find(|info| info.name == name).ok_or_else(|| {
@@ -513,6 +521,8 @@ mod tests {
         let e = Model::from_conf(&conf(&[("provider", "opnai")])).unwrap_err();
         assert_eq!(e.kind(), ErrorKind::UnknownProvider);
         assert!(e.message().ends_with("did you mean 'openai'?"), "{e}");
+        let e = Model::from_conf(&conf(&[("provider", "local"), ("path", "/m")])).unwrap_err();
+        assert!(e.message().starts_with("model 'm' is an encoder in a local folder"), "{e}");
     }
 
     #[test]

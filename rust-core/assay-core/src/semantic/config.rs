@@ -31,6 +31,8 @@ const MODEL_TYPES: &[(&str, Family)] = &[
 #[derive(Debug, Clone)]
 pub(super) struct Config {
     pub(super) family: Family,
+    /// The family as config.json names it.
+    pub(super) model_type: &'static str,
     pub(super) hidden: usize,
     pub(super) layers: usize,
     pub(super) heads: usize,
@@ -56,7 +58,7 @@ impl Config {
         let json = folder.json("config.json")?;
         let model_type = json["model_type"].as_str().unwrap_or("");
         let known = MODEL_TYPES.iter().find(|(name, _)| *name == model_type);
-        let Some(&(_, family)) = known else {
+        let Some(&(model_type, family)) = known else {
             let known: Vec<&str> = MODEL_TYPES.iter().map(|(name, _)| *name).collect();
             return Err(folder.error(format!(
                 "config.json has model_type '{model_type}', which Assay cannot run; it runs {}",
@@ -72,6 +74,7 @@ impl Config {
         let positions = reader.count("max_position_embeddings")?;
         let config = Config {
             family,
+            model_type,
             hidden: reader.count(name("hidden_size", "dim"))?,
             layers,
             heads: reader.count(name("num_attention_heads", "n_heads"))?,

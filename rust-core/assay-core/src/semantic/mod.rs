@@ -41,7 +41,7 @@ pub use math::cosine_similarity;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -63,11 +63,39 @@ const BATCH: usize = 512;
 #[derive(Debug, Clone)]
 pub struct Facts {
     folder: PathBuf,
+    model_type: &'static str,
     layers: usize,
+    dimension: usize,
     published: Option<String>,
 }
 
 impl Facts {
+    /// The folder it is in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The name under which it was published, where its files have it; else that of its folder.
+    pub fn name(&self) -> String {
+        let folder = || self.folder.file_name().map(|name| name.to_string_lossy().into_owned());
+        self.published.clone().or_else(folder).unwrap_or_default()
+    }
+
+    /// Its family, as config.json names it.
+    pub fn model_type(&self) -> &'static str {
+        self.model_type
+    }
+
+    /// How many layers it has.
+    pub fn layers(&self) -> usize {
+        self.layers
+    }
+
+    /// The length of an embedding.
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
     /// The layer whose vectors BERTScore compares: `num_layers` or, without, the one that bert-score takes for a model of this name.
     ///
     /// Errors: [`ErrorKind::InvalidOption`] where the model has fewer layers, or no default is known for it.
@@ -170,7 +198,13 @@ impl Model {
     }
 
     fn facts(&self) -> Facts {
-        Facts { folder: self.folder.clone(), layers: self.config.layers, published: self.config.published.clone() }
+        Facts {
+            folder: self.folder.clone(),
+            model_type: self.config.model_type,
+            layers: self.config.layers,
+            dimension: self.dimension(),
+            published: self.config.published.clone(),
+        }
     }
 
     /// The length of an embedding.
