@@ -312,7 +312,7 @@ def _model(name: str, node: Node) -> dict[str, Any]:
 
 
 def model_settings() -> dict[str, str]:
-    """The settings of a model that answers, and their types: keyword arguments of `add_model`, without the key itself."""
+    """The settings of a model that answers, with their types: the arguments of `add_model` but for its key."""
     parameters = inspect.signature(session.add_model).parameters.values()
     found = {p.name: str(p.annotation).removesuffix(" | None") for p in parameters if p.kind is p.KEYWORD_ONLY}
     return {name: kind for name, kind in found.items() if name not in ("api_key", "path")}

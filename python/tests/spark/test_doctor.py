@@ -39,7 +39,7 @@ def test_a_local_model_is_tried_on_executors(jar_spark: SparkSession) -> None:
     assert "bert, " in checks["model encoder: folder on executors"].message
     assert checks["model gone: settings"].verdict == "fail"
     assert "/no/such" in checks["model gone: settings"].message
-    with pytest.raises(Exception, match=r"ASSAY_INVALID_MODEL.*'encoder' is an encoder in a local folder"):
+    with pytest.raises(Exception, match=r"ASSAY_INVALID_ARGUMENT.*'encoder' is a local one"):
         jar_spark.range(1).select(fn.llm_complete("encoder", F.lit("x"))).collect()
 
 

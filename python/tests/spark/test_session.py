@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 import spark_assay as assay
 from spark_assay import _columns, session
+from spark_assay import functions as fn
 
 
 def settings(spark: SparkSession, name: str) -> dict[str, str]:
@@ -83,3 +85,13 @@ def test_a_key_is_in_no_message(spark: SparkSession) -> None:
     with pytest.raises(PySparkException) as error:
         assay.add_model(spark, "x", provider="openai", model="m", api_key="sk-secret-1", max_retries=-1)
     assert "sk-secret-1" not in str(error.value)
+
+
+def test_an_error_of_a_functions_arguments_keeps_its_message(spark: SparkSession) -> None:
+    """Spark gives errors of a function's making the place in the query, which must not cost them their message."""
+    with pytest.raises(Exception, match=r"ASSAY_INVALID_ARGUMENT.*assay_model.*constant"):
+        spark.range(1).select(fn.assay_model(F.col("id").cast("string"))).collect()
+    with pytest.raises(
+        Exception, match=r"ASSAY_UNKNOWN_MODEL.*no model named 'ecko' is configured; did you mean 'echo'"
+    ):
+        spark.sql("SELECT assay_model('ecko')").collect()

@@ -3,6 +3,7 @@ package org.apache.spark.sql.assay
 import _root_.assay.{AssayException, ErrorConditions}
 
 import org.apache.spark.sql.AnalysisException
+import org.apache.spark.sql.catalyst.trees.Origin
 
 /** An error of Assay found while a query is planned, before anything runs or is paid for. */
 final class AssayAnalysisException(condition: String, val detail: String, cause: Option[Throwable])
@@ -17,6 +18,9 @@ final class AssayAnalysisException(condition: String, val detail: String, cause:
     ) {
 
   def this(condition: String, detail: String) = this(condition, detail, None)
+
+  /** Itself: the copy that Spark makes has no message in PySpark, which looks for its condition among Spark's own. */
+  override def withPosition(origin: Origin): AnalysisException = this
 
   override def getSqlState: String = ErrorConditions.sqlState(condition)
 }
