@@ -15,6 +15,7 @@ except ImportError as _error:
 from spark_assay import cache, functions, metrics
 from spark_assay._version import __version__
 from spark_assay.cache import Cache
+from spark_assay.compare import Comparison, PairedComparison, compare
 from spark_assay.errors import AssayError, ConfigError, DataError, SetupError
 from spark_assay.evaluate import evaluate
 from spark_assay.gate import GateReport, gate
@@ -30,12 +31,14 @@ from spark_assay.summary import Estimate, Usage
 __all__ = [
     "AssayError",
     "Cache",
+    "Comparison",
     "ConfigError",
     "DataError",
     "Estimate",
     "EvalResult",
     "GateReport",
     "Metric",
+    "PairedComparison",
     "Plan",
     "Preview",
     "Rule",
@@ -45,6 +48,7 @@ __all__ = [
     "__version__",
     "add_model",
     "cache",
+    "compare",
     "configure",
     "evaluate",
     "functions",

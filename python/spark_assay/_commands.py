@@ -1,4 +1,4 @@
-"""The commands on results that are there: ``report`` and ``gate``; and ``init``, which begins an evaluation file."""
+"""The commands on results that are there, ``report``, ``compare`` and ``gate``; and ``init``, which begins a file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spark_assay import _cli_errors, rules, session, starter
+from spark_assay.compare import compare
 from spark_assay.gate import gate
 from spark_assay.result import load, write_text
 
@@ -85,6 +86,58 @@ def run_gate(
 
     # What cannot be judged is no failure of the candidate.
     return _cli_errors.guarded(work, failed=_cli_errors.MISTAKE)
+
+
+def run_compare(
+    candidate: str,
+    baseline: str | None,
+    *,
+    primary: str | None,
+    smallest_effect: float | None,
+    outputs: Mapping[str, str | None],
+    title: str | None,
+    new_session: NewSession,
+) -> int:
+    """Holds the models of saved results against each other and prints the verdicts.
+
+    Args:
+        candidate: The result in question: a path or table that a run has written.
+        baseline: The result to compare with; by default the models of ``candidate`` with each other.
+        primary: The metric that decides.
+        smallest_effect: The smallest difference of it that matters.
+        outputs: Files for ``html``, ``json`` and ``markdown``.
+        title: The heading.
+        new_session: Makes the session.
+
+    Returns:
+        The exit code.
+    """
+
+    def work() -> int:
+        spark = session.use(new_session())
+        try:
+            found = compare(
+                load(candidate, spark=spark),
+                None if baseline is None else load(baseline, spark=spark),
+                primary=primary,
+                smallest_effect=smallest_effect,
+            )
+        except ValueError as error:
+            print(f"assay: {error}", file=sys.stderr)
+            return _cli_errors.MISTAKE
+        found.show()
+        heading = title or "Comparison"
+        made: dict[str, Callable[[str], str]] = {
+            "html": lambda path: found.to_html(path, title=heading),
+            "json": found.to_json,
+            "markdown": lambda path: found.to_markdown(path, title=heading),
+        }
+        for form, path in outputs.items():
+            if path is not None:
+                made[form](path)
+        return _cli_errors.DONE
+
+    return _cli_errors.guarded(work)
 
 
 def init(data: str, *, output: str, force: bool, new_session: NewSession) -> int:

@@ -25,6 +25,7 @@ METHODS = {
     "bca_analytic": "bias-corrected (BCa, in closed form)",
     "bootstrap_t": "bootstrap-t",
     "clopper_pearson": "Clopper-Pearson (exact)",
+    "cr2": "cluster-robust t (CR2)",
     "hall": "Hall's skewness-corrected t",
     "jeffreys": "Jeffreys",
     "normal": "normal",
@@ -101,6 +102,17 @@ def interval(estimate: Estimate, dash: str = "–") -> str:
 def count(n: int | None) -> str:
     """A whole number with separators."""
     return "—" if n is None else f"{n:,}"
+
+
+def p_value(p: float | None) -> str:
+    """A p-value.
+
+    >>> p_value(0.04321), p_value(1e-9), p_value(None)
+    ('0.043', '< 0.0001', '—')
+    """
+    if p is None:
+        return "—"
+    return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.001 else f"{p:.3f}"
 
 
 def money(usd: float | None) -> str:
@@ -212,6 +224,7 @@ def _round_step(step: float) -> float:
 
 
 def _interval_notes(result: EvalResult) -> list[str]:
+    mean = "a weighted mean" if result.settings.get("weights") else "a mean"
     by_method: dict[str, list[str]] = {}
     for e in result.estimates:
         if e.method is not None and e.lower is not None and e.metric not in by_method.setdefault(e.method, []):
@@ -222,8 +235,8 @@ def _interval_notes(result: EvalResult) -> list[str]:
         return []
     if len(parts) == 1:
         method = next(iter(by_method))
-        return [f"Each estimate is a mean with its {level} interval: {METHODS.get(method, method)}."]
-    return [f"Each estimate is a mean with its {level} interval: {'; '.join(parts)}."]
+        return [f"Each estimate is {mean} with its {level} interval: {METHODS.get(method, method)}."]
+    return [f"Each estimate is {mean} with its {level} interval: {'; '.join(parts)}."]
 
 
 def _failure_notes(result: EvalResult) -> list[str]:

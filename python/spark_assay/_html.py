@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from spark_assay import _format as fmt
-from spark_assay import _html_details
+from spark_assay import _html_compare, _html_details
 from spark_assay import status as st
 from spark_assay._html_details import N_COLOURS, text
 from spark_assay._version import __version__
 from spark_assay.summary import Estimate
 
 if TYPE_CHECKING:
+    from spark_assay.compare import Comparison
     from spark_assay.result import EvalResult
 
 _LIGHT = """--bg:#ffffff;--fg:#1c2127;--soft:#5f6873;--rule:#dfe3e8;--grid:#eceff2;--band:.26;
@@ -89,7 +90,7 @@ font-size:13px}}
 }}
 @container (max-width:480px){{.assay h1{{font-size:19px}}.assay .facts{{gap:10px 24px}}
 .assay .facts b{{font-size:17px}}}}
-{_html_details.STYLE}""".replace(
+{_html_details.STYLE}{_html_compare.STYLE}""".replace(
     ".assay ", ".assay.assay.assay "
 )  # notebooks style tables with two classes and more; three win
 
@@ -127,6 +128,7 @@ def fragment(result: EvalResult, *, title: str = "Evaluation", note: str | None 
         f'<p class="note">{text(note)}</p>' if note else "",
         _facts(result),
         *(_section(section, result) for section in fmt.sections(result, fmt.MAX_VALUES_HTML)),
+        _html_compare.section(result.comparison) if result.comparison is not None else "",
         _calls(result),
         *_html_details.parts(result),
         _html_details.settings(result),
@@ -134,6 +136,18 @@ def fragment(result: EvalResult, *, title: str = "Evaluation", note: str | None 
     ]
     body = "\n".join(part for part in parts if part)
     return f'<style>{STYLE}</style>\n<div class="assay">\n{body}\n</div>'
+
+
+def comparison_fragment(comparison: Comparison) -> str:
+    """Comparisons alone, for a notebook's output."""
+    return f'<style>{STYLE}</style>\n<div class="assay">\n{_html_compare.section(comparison)}\n</div>'
+
+
+def comparison_page(comparison: Comparison, *, title: str) -> str:
+    """Comparisons alone, as a whole HTML document."""
+    inner = f"<h1>{text(title)}</h1>\n{_html_compare.section(comparison)}"
+    body = f'<style>{STYLE}</style>\n<div class="assay">\n{inner}\n</div>'
+    return _PAGE.format(title=text(title), body=body)
 
 
 def _facts(result: EvalResult) -> str:

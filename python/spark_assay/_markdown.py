@@ -28,6 +28,8 @@ def to_markdown(result: EvalResult, *, title: str | None, max_values: int) -> st
         for line in block.lines
     ]
     parts = [f"### {escaped(title)}" if title else "", fmt.overview(result), table(head, overall, right=(2, 3, 4))]
+    if result.comparison is not None:
+        parts.append("\n".join(f"- {escaped(p.sentence)}" for p in result.comparison if p.role == "primary"))
     for section in sections:
         rows = [
             [escaped(block.slice or ""), escaped(line.value), *_cells(line)]

@@ -116,6 +116,8 @@ _RESERVED = (
     "status",
     "completion",
     "slices",
+    "cluster",
+    "weight",
     "input",
 )
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -63,6 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if args.command == "report":
         outputs = {name: getattr(args, name) for name in ("html", "json", "markdown", "junit")}
         return _commands.report(args.run, outputs=outputs, title=args.title, new_session=new_session)
+    if args.command == "compare":
+        outputs = {name: getattr(args, name) for name in ("html", "json", "markdown")}
+        return _commands.run_compare(
+            args.run,
+            args.baseline,
+            primary=args.primary,
+            smallest_effect=args.smallest_effect,
+            outputs=outputs,
+            title=args.title,
+            new_session=new_session,
+        )
     if args.command == "gate":
         outputs = {name: getattr(args, name) for name in ("json", "markdown", "junit")}
         return _commands.run_gate(
@@ -198,6 +209,25 @@ def _result_commands(commands: argparse._SubParsersAction[argparse.ArgumentParse
     report.add_argument("run", metavar="RUN", help="the path or the table of the rows")
     report.add_argument("--html", metavar="FILE")
     report.add_argument("--title", help="the heading")
+    compare = commands.add_parser(
+        "compare",
+        help="hold the models of results that runs have kept against each other",
+        description="Hold the models of results that runs have kept (output.rows) against each other, on the same "
+        "examples. Nothing is called.",
+    )
+    compare.add_argument("run", metavar="RUN", help="the path or the table of the candidate's rows")
+    compare.add_argument(
+        "baseline",
+        metavar="BASELINE",
+        nargs="?",
+        help="that of the baseline's; by default the models of RUN are compared",
+    )
+    compare.add_argument("--primary", metavar="METRIC", help="the metric that decides; the first by default")
+    compare.add_argument(
+        "--smallest-effect", metavar="X", type=float, help="the smallest difference of that metric that matters"
+    )
+    compare.add_argument("--html", metavar="FILE")
+    compare.add_argument("--title", help="the heading")
     gate = commands.add_parser(
         "gate",
         help="hold a result that a run has kept against a file of rules",
@@ -207,10 +237,10 @@ def _result_commands(commands: argparse._SubParsersAction[argparse.ArgumentParse
     gate.add_argument("rules", metavar="RULES")
     gate.add_argument("run", metavar="RUN", help="the path or the table of the candidate's rows")
     gate.add_argument("--baseline", metavar="RUN", help="the path or the table of the baseline's rows")
-    for sub in (report, gate):
-        for name in ("json", "markdown", "junit"):
+    for sub in (report, compare, gate):
+        for name in ("json", "markdown", *(["junit"] if sub is not compare else [])):
             sub.add_argument(f"--{name}", metavar="FILE")
-    for sub in (init, report, gate):
+    for sub in (init, report, compare, gate):
         _session_arguments(sub)
     commands.add_parser("schema", help="print the JSON schema of evaluation files, for editors")
 
@@ -284,6 +314,8 @@ def _evaluate(spark: SparkSession, config: EvalConfig) -> EvalResult:
             key=config.key,
             metrics=config.metrics,
             slices=config.slices,
+            cluster=config.cluster,
+            weights=config.weights,
             options=config.options,
             extract=config.extract,
             sample=config.sample,

@@ -33,6 +33,8 @@ KEYS = (
     "key",
     "metrics",
     "slices",
+    "cluster",
+    "weights",
     "options",
     "extract",
     "sample",
@@ -95,6 +97,8 @@ class EvalConfig:
     key: list[str] | None
     metrics: list[Metric]
     slices: list[str] | dict[str, str]
+    cluster: list[str] | None
+    weights: str | None
     options: dict[str, Any] | None
     extract: str | dict[str, Any] | None
     sample: float | int | None
@@ -148,6 +152,8 @@ def check(root: Node) -> EvalConfig:
         root.fail("give either models (to ask them) or prediction (to score answers that exist)")
     if "models" in top and "prompt" not in top:
         top["models"].fail("models need a prompt")
+    if "cluster" in top and "weights" in top:
+        top["weights"].fail("give cluster or weights, not both: there is no interval for both")
     for name in ("prompt", "options", "cache", "repeats"):
         if "prediction" in top and name in top:
             top[name].fail(f"'{name}' goes with models; prediction asks nothing")
@@ -163,6 +169,8 @@ def check(root: Node) -> EvalConfig:
         key=_optional(top, "key", _texts),
         metrics=metrics,
         slices=_optional(top, "slices", _slices) or [],
+        cluster=_optional(top, "cluster", _texts),
+        weights=_optional(top, "weights", _text),
         options=_optional(top, "options", _plain_mapping),
         extract=_optional(top, "extract", _extract),
         sample=_optional(top, "sample", _sample),

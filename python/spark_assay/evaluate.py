@@ -44,6 +44,8 @@ def evaluate(
     key: str | Sequence[str] | None = None,
     metrics: str | Metric | Iterable[str | Metric] = ("exact_match",),
     slices: Slices = (),
+    cluster: str | Sequence[str] | None = None,
+    weights: str | None = None,
     options: Mapping[str, Any] | None = None,
     extract: str | Mapping[str, Any] | None = None,
     sample: float | int | None = None,
@@ -76,6 +78,10 @@ def evaluate(
         metrics: Names, or `Metric` objects where a metric has options, or your own from `metrics.custom`.
         slices: Columns for whose values the scores are also given one by one, or SQL expressions over the columns; with
             names as a dict, for instance ``{"long": "length(question) > 200"}``.
+        cluster: The column, or columns, whose equal values make rows one cluster, alike in itself: one conversation,
+            document or user. Intervals and tests then allow for it (see `functions.cluster_mean_ci`).
+        weights: The column with the weight of each row, 0 or more and never NULL: estimates are weighted means
+            (see `functions.weighted_mean_ci`). Not together with ``cluster``.
         options: With ``model``: options of `functions.llm_complete`, for instance ``{"temperature": 0}``.
         extract: What of an answer is scored: a method of `functions.llm_extract`, for instance ``"last_number"``, or a
             dict of its options. An answer without such a part has the status ``parse_failed``.
@@ -140,6 +146,8 @@ def evaluate(
         outcome_policy=outcome_policy,
         output=output,
         cache=cache,
+        cluster=cluster,
+        weights=weights,
     )
     spark = session.use(df.sparkSession)
     check_schema(df, request)
@@ -199,6 +207,10 @@ def _plan(df: DataFrame, keyed: DataFrame, key: Column, request: Request) -> Dat
     if request.slices:
         texts = ((F.lit(name), column.cast("string")) for name, column in request.slices.items())
         fixed["slices"] = F.create_map(*(part for pair in texts for part in pair))
+    if request.cluster is not None:
+        fixed["cluster"] = _several(request.cluster)
+    if request.weights is not None:
+        fixed["weight"] = col(request.weights).cast("double")
     answers = _asked(df, request) if request.models else _given(df, request)
     # Both steps in one frame, so that the rows are read once however many models there are.
     wide = keyed.select(
@@ -216,6 +228,10 @@ def _plan(df: DataFrame, keyed: DataFrame, key: Column, request: Request) -> Dat
     plan = scoring.scored(long, request.metrics, request.extract)
     _ = plan.schema  # analysis: an unknown model, option or function shows here
     return plan
+
+
+def _several(names: Sequence[str]) -> Column:
+    return col(names[0]) if len(names) == 1 else F.struct(*(col(name) for name in names))
 
 
 def _asked(df: DataFrame, request: Request) -> dict[str, Column]:
@@ -246,6 +262,14 @@ def _check_data(df: DataFrame, keyed: DataFrame, request: Request) -> None:
         raise DataError("there are no rows to evaluate" + ("" if request.sample is None else " in the sample"))
     if request.key is not None:
         keys.check_unique(df, request.key, called=", ".join(request.key))
+    if request.weights is not None:
+        weight = col(request.weights).cast("double")
+        bad = F.count_if(weight.isNull() | F.isnan(weight) | (weight < 0) | (weight == float("inf")))
+        row = keyed.agg(bad.alias("bad"), F.max(weight).alias("most")).first()
+        if row is not None and row["bad"]:
+            raise DataError(f"weights: '{request.weights}' is NULL, negative or no number in {row['bad']} rows")
+        if row is not None and not row["most"]:
+            raise DataError(f"weights: '{request.weights}' is 0 in every row")
     if request.models and request.slices:
         counts = (F.approx_count_distinct(column).alias(name) for name, column in request.slices.items())
         distinct = df.agg(*counts).first()

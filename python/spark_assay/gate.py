@@ -14,6 +14,7 @@ from spark_assay import _junit, _markdown, pairs
 from spark_assay import rules as rule_files
 from spark_assay._format import number
 from spark_assay._names import hint
+from spark_assay.adjust import holm
 from spark_assay.rules import COUNTED, Rule
 
 if TYPE_CHECKING:
@@ -147,20 +148,6 @@ def gate(
     return GateReport(verdicts)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjustment for several tests.
-
-    >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
-    [0.03, 0.06, 0.06]
-    """
-    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
-    adjusted, highest = [0.0] * len(p_values), 0.0
-    for rank, i in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
-        adjusted[i] = highest
-    return adjusted
-
-
 def _check(rule: Rule, candidate: EvalResult, baseline: EvalResult | None) -> None:
     known = [*(metric.label for metric in candidate.metrics), *COUNTED]
     if rule.metric not in known:
@@ -241,7 +228,15 @@ def _regression(rule: Rule, candidate: EvalResult, baseline: EvalResult, model: 
     alpha = (1 - candidate.level) / 2
     found = [
         _all_equal(d, alpha) if metric.info.range == (0.0, 1.0) else d
-        for d in pairs.differences(candidate, model, baseline, other, metric, slice=rule.slice)
+        for d in pairs.differences(
+            candidate,
+            model,
+            baseline,
+            other,
+            [metric],
+            slices=[rule.slice] if rule.slice else (),
+            overall=not rule.slice,
+        )[metric.label]
     ]
     z = NormalDist().inv_cdf(1 - alpha)
     below = holm([_p_below(d, sign, z) for d in found])

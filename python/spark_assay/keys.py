@@ -82,16 +82,16 @@ def repeated(df: DataFrame, repeats: int) -> DataFrame:
     return df.withColumn(REPEAT, F.explode(F.sequence(F.lit(0), F.lit(repeats - 1))))
 
 
-def check_types(df: DataFrame, key: Sequence[str] | None) -> None:
-    """Refuses key columns whose values cannot be compared.
+def check_types(df: DataFrame, key: Sequence[str] | None, *, argument: str = "key") -> None:
+    """Refuses columns of a key whose values cannot be compared.
 
     Raises:
-        ValueError: A MAP or VARIANT in a key column.
+        ValueError: A MAP or VARIANT in such a column.
     """
     for name in key or ():
         if not _comparable(df.schema[name].dataType):
             raise ValueError(
-                f"key: column '{name}' is {df.schema[name].dataType.simpleString()}, which has no equality"
+                f"{argument}: column '{name}' is {df.schema[name].dataType.simpleString()}, which has no equality"
             )
 
 

@@ -50,6 +50,9 @@ def to_text(result: EvalResult, *, width: int, ascii: bool, title: str | None, m
         _section(section, len(result.models) > 1, result.level, width, glyphs)
         for section in fmt.sections(result, max_values)
     ]
+    if result.comparison is not None:
+        said = [p.sentence for p in result.comparison if p.role == "primary"]
+        parts.append("\n".join(line for sentence in said for line in _wrap(sentence, width)))
     parts.append(_usage(result, glyphs))
     parts.append("\n".join(line for note in fmt.notes(result) for line in _wrap(note, width)))
     text = "\n\n".join(part for part in parts if part) + "\n"

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, StringType, StructType
+from pyspark.sql.types import ArrayType, DataType, NumericType, StringType, StructType
 
 from spark_assay import cache as caches
 from spark_assay import keys, metrics, prompts, scoring
@@ -50,6 +50,8 @@ class Request:
     outcome_policy: Any
     output: str | None
     cache: Cache | None
+    cluster: list[str] | None = None
+    weights: str | None = None
 
     @property
     def names(self) -> list[str]:
@@ -76,6 +78,8 @@ def check(
     outcome_policy: object,
     output: object,
     cache: object,
+    cluster: object,
+    weights: object,
 ) -> Request:
     """Checks the arguments against each other and against the schema.
 
@@ -106,6 +110,15 @@ def check(
     key_columns = None if key is None else names_of("key", key)
     for name in key_columns or []:
         check_column("key", name, columns)
+    clusters = None if cluster is None else names_of("cluster", cluster)
+    for name in clusters or []:
+        check_column("cluster", name, columns)
+    if weights is not None:
+        if not isinstance(weights, str):
+            raise TypeError(f"weights must be a column's name, not a {type(weights).__name__}")
+        check_column("weights", weights, columns)
+        if clusters is not None:
+            raise ValueError("give cluster= or weights=, not both: there is no interval for both")
     slice_columns, slice_texts = check_slices(df, slices)
     return Request(
         models=models,
@@ -125,6 +138,8 @@ def check(
         outcome_policy=policy,
         output=output,
         cache=caches.of(cache),  # type: ignore[arg-type]
+        cluster=clusters,
+        weights=weights,
     )
 
 
@@ -140,6 +155,10 @@ def check_schema(df: DataFrame, request: Request) -> None:
             f"reference must be STRING or ARRAY<STRING>, not {reference_type.simpleString()}; cast it to text first"
         )
     keys.check_types(df, request.key)
+    keys.check_types(df, request.cluster, argument="cluster")
+    if request.weights is not None and not isinstance(df.schema[request.weights].dataType, NumericType):
+        found = df.schema[request.weights].dataType.simpleString()
+        raise ValueError(f"weights: column '{request.weights}' is {found}, not numeric")
 
 
 def reference_column(df: DataFrame, request: Request) -> Column:

@@ -24,6 +24,8 @@ from spark_assay.summary import NAMES, SCHEMA, Estimate, Usage
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from spark_assay.compare import Comparison
+
 _Number = TypeVar("_Number", int, float)
 
 
@@ -65,6 +67,7 @@ class EvalResult:
         self.called = called
         self.settings = dict(settings or {})
         self._details: Details | None = None
+        self._comparison: Comparison | None = None
         self._released = False
 
     @property
@@ -126,6 +129,15 @@ class EvalResult:
             if (e.metric, e.model, e.slice, e.value) == (metric, model, slice, value):
                 return e
         raise KeyError(f"the data were not cut by '{slice}', or no row has the value '{value}'")
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """Every pair of models, see `compare`; ``None`` where there is one model, or after `unpersist`."""
+        from spark_assay.compare import compare
+
+        if self._comparison is None and len(self.models) > 1 and not self._released:
+            self._comparison = compare(self)
+        return self._comparison
 
     @property
     def details(self) -> Details:
@@ -317,12 +329,13 @@ class EvalResult:
 
     def _repr_html_(self) -> str:
         try:
-            _ = self.details
+            _ = self.details, self.comparison
         except Exception as error:
             # The numbers are here; examples are not, once the session has ended.
             if not is_sparks(error):
                 raise
             self._details = Details()
+            self._released = True
         return _html.fragment(self)
 
 

@@ -37,6 +37,8 @@ def evaluation() -> dict[str, Any]:
         "key": _said(_TEXTS, "The columns that identify a row; by default a hash of its content."),
         "metrics": _said(_metrics(), "What to score by: names, or mappings with the metric's options."),
         "slices": _said({"oneOf": [*_TEXTS["oneOf"], names]}, "Columns or SQL expressions to cut the data by."),
+        "cluster": _said(_TEXTS, "The columns whose equal values make rows one cluster, alike in itself."),
+        "weights": _said(_TEXT, "The column with the weight of each row; not together with cluster."),
         "options": _said({"type": "object"}, "Options of llm_complete, for instance temperature."),
         "extract": _said(_extract(), "What of an answer is scored: a method, or options of llm_extract."),
         "sample": _said(

@@ -22,6 +22,9 @@ EXTRACT_OPTIONS = tuple(
 )
 EXTRACT_METHODS = ("whole", "last_number", "first_number", "regex", "json", "marker", "gsm8k")
 
+_FIXED = ("slices", "cluster", "weight")
+"""What an example has besides its key, if it was asked for."""
+
 
 def check_extract(extract: object) -> dict[str, Any] | None:
     """The options of ``llm_extract`` that ``extract=`` means: a method, or the options themselves.
@@ -56,7 +59,7 @@ def scored(answers: DataFrame, metrics: Sequence[Metric], extract: Mapping[str, 
 
     Args:
         answers: ``key``, ``model``, ``repeat`` (where there are repeats), ``answer`` (text or a completion),
-            ``reference``, ``slices`` (where there are some) and ``input``.
+            ``reference``, ``slices``, ``cluster`` and ``weight`` (where there are some) and ``input``.
         metrics: The metrics, each a column of the result.
         extract: The options of ``llm_extract``; the whole answer is scored by default.
     """
@@ -81,7 +84,7 @@ def scored(answers: DataFrame, metrics: Sequence[Metric], extract: Mapping[str, 
         status_column.alias("status"),
         *([F.col("answer").alias("completion")] if completed else []),
         *(metric.scores(read).alias(metric.label) for metric in metrics),
-        *(["slices"] if "slices" in names else []),
+        *(name for name in _FIXED if name in names),
         "input",
     )
 
@@ -90,7 +93,7 @@ def answers_of(rows: DataFrame) -> DataFrame:
     """The answers that `scored` made these rows from."""
     names = rows.columns
     answer = next(name for name in ("completion", "answer", "prediction") if name in names)
-    kept = [name for name in ("key", "model", "repeat", "reference", "slices", "input") if name in names]
+    kept = [name for name in ("key", "model", "repeat", "reference", *_FIXED, "input") if name in names]
     return rows.select(*kept, F.col(answer).alias("answer"))
 
 

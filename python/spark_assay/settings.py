@@ -48,6 +48,8 @@ def of_run(spark: SparkSession, request: Request, data: Mapping[str, Any], start
         "options": {name: _COLUMN if isinstance(value, Column) else value for name, value in request.options.items()},
         "metrics": [metric.to_dict() for metric in request.metrics],
         "slices": request.slice_texts,
+        "cluster": request.cluster,
+        "weights": request.weights,
         "extract": request.extract,
         "sample": request.sample,
         "seed": request.seed,

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from spark_assay import functions as fn
 from spark_assay import status as st
 from spark_assay._columns import col
-from spark_assay._metric import Metric, has_reference
+from spark_assay._metric import Kind, Metric, has_reference
 from spark_assay.errors import DataError
 
 if TYPE_CHECKING:
@@ -138,6 +138,14 @@ def with_outcomes_wrong(score: Column, status: Column, worst: float, could_have:
     return F.when(status.isin(*st.OUTCOMES) & could_have, F.lit(worst)).otherwise(score)
 
 
+_SPENT = ("cost_usd", "input_tokens", "output_tokens", "cache_hit", "deduplicated")
+
+
+def kind_of(metric: Metric, *, repeated: bool) -> Kind:
+    """What the scores of examples are: means of repeats are not 0 or 1."""
+    return "bounded" if repeated and metric.info.kind == "binary" else metric.info.kind
+
+
 def could_have(metric: Metric, rows: DataFrame) -> Column:
     """Whether there is what the metric compares with."""
     return has_reference(rows) if metric.info.needs_reference else F.lit(True)
@@ -166,8 +174,7 @@ def summarize(
         In the order metric, slice, value, model; the rows without a slice first.
     """
     scores = _scores(rows, metrics, slices, outcome_policy, level)
-    if len(scores) > MAX_GROUPS:
-        raise DataError(f"the slices {', '.join(slices)} have more than {MAX_GROUPS} values together")
+    check_groups(scores, slices)
     usages = _usages(rows, slices)
     estimates = []
     for row in scores:
@@ -186,12 +193,18 @@ def summarize(
     )
 
 
-def _cuts(slices: Sequence[str]) -> Column:
+def check_groups(rows: Sequence[Row], slices: Sequence[str]) -> None:
+    """Refuses more groups than a summary may have."""
+    if len(rows) > MAX_GROUPS:
+        raise DataError(f"the slices {', '.join(slices)} have more than {MAX_GROUPS} values together")
+
+
+def cuts(slices: Sequence[str], *, overall: bool = True) -> Column:
     """All rows, and each slice with its value: one row of the data becomes one for each."""
     none = F.lit(None).cast("string")
-    cuts = [F.struct(none.alias("slice"), none.alias("value"))]
-    cuts += [F.struct(F.lit(name).alias("slice"), F.col("slices")[name].alias("value")) for name in slices]
-    return F.explode(F.array(*cuts)).alias("cut")
+    found = [F.struct(none.alias("slice"), none.alias("value"))] if overall else []
+    found += [F.struct(F.lit(name).alias("slice"), F.col("slices")[name].alias("value")) for name in slices]
+    return F.explode(F.array(*found)).alias("cut")
 
 
 def _scores(
@@ -199,10 +212,11 @@ def _scores(
 ) -> list[Row]:
     """For each group the means ``missing_<metric>`` and ``wrong_<metric>``, and what `_bounds` needs."""
     repeated = "repeat" in rows.columns
-    means: dict[str, tuple[Column, str]] = {}
+    weighted = "weight" in rows.columns
+    means: dict[str, tuple[Column, Kind]] = {}
     absent: dict[str, Column] = {}
     for metric in metrics:
-        kind: str = "bounded" if repeated and metric.info.kind == "binary" else metric.info.kind
+        kind = kind_of(metric, repeated=repeated)
         comparable = could_have(metric, rows)
         missing = col(metric.label)
         means[f"missing_{metric.label}"] = missing, kind
@@ -214,22 +228,33 @@ def _scores(
         is_absent = counted.isNull() & comparable & (F.col("status") != st.OK)
         if metric.best is None:
             continue
-        if repeated:
+        if repeated or weighted:
             means[f"worst_{metric.label}"] = F.when(is_absent, metric.worst).otherwise(counted), kind
             means[f"best_{metric.label}"] = F.when(is_absent, metric.best).otherwise(counted), kind
         else:
             absent[f"absent_{metric.label}"] = is_absent
     columns = {**{name: column for name, (column, _) in means.items()}, **absent}
-    extra = ["slices"] if slices else []
+    given = [name for name in ("cluster", "weight") if name in rows.columns]
+    extra = [*given, *(["slices"] if slices else [])]
     narrow = rows.select("model", "key", *extra, *(column.alias(name) for name, column in columns.items()))
     if repeated:
         # An example counts once, whatever the number of its repeats: they are not independent.
-        first = [F.first("slices").alias("slices")] if slices else []
+        first = [F.first(name).alias(name) for name in extra]
         narrow = narrow.groupBy("model", "key").agg(*first, *(mean_of_few(name).alias(name) for name in columns))
-    cut = narrow.select("model", _cuts(slices), *(col(name) for name in columns)).select("*", "cut.slice", "cut.value")
-    aggregates = [fn.mean_ci(col(name), level=level, kind=kind).alias(name) for name, (_, kind) in means.items()]  # type: ignore[arg-type]
+    cut = narrow.select("model", cuts(slices), *given, *(col(name) for name in columns))
+    cut = cut.select("*", "cut.slice", "cut.value")
+    aggregates = [mean_of(col(name), given, kind, level).alias(name) for name, (_, kind) in means.items()]
     aggregates += [F.count_if(col(name)).alias(name) for name in absent]
     return cut.groupBy("model", "slice", "value").agg(*aggregates).limit(MAX_GROUPS + 1).collect()
+
+
+def mean_of(score: Column, given: Sequence[str], kind: Kind, level: float) -> Column:
+    """The mean with its interval, allowing for what the rows have of ``cluster`` and ``weight``."""
+    if "cluster" in given:
+        return fn.cluster_mean_ci(score, "cluster", level=level)
+    if "weight" in given:
+        return fn.weighted_mean_ci(score, "weight", level=level)
+    return fn.mean_ci(score, level=level, kind=kind)
 
 
 def mean_of_few(name: str) -> Column:
@@ -240,7 +265,8 @@ def mean_of_few(name: str) -> Column:
 
 
 def _usages(rows: DataFrame, slices: Sequence[str]) -> dict[tuple[str, str | None, str | None], Usage]:
-    called = "completion" in rows.columns
+    # A struct of the user's own may have text and status alone.
+    called = "completion" in rows.columns and set(_SPENT) <= set(rows.select("completion.*").columns)
     spent: list[Column] = []
     sums = [F.count(F.lit(1)).alias("n")]
     if called:
@@ -251,7 +277,7 @@ def _usages(rows: DataFrame, slices: Sequence[str]) -> dict[tuple[str, str | Non
             spent.append(F.when(is_bought, F.col(f"completion.{name}")).otherwise(0).alias(name))
         sums += [F.count_if(F.col("cost_usd").isNull()).alias("n_unpriced")]
         sums += [F.sum(name).alias(name) for name in ("cost_usd", "input_tokens", "output_tokens")]
-    cut = rows.select("model", "status", _cuts(slices), *spent).select("*", "cut.slice", "cut.value")
+    cut = rows.select("model", "status", cuts(slices), *spent).select("*", "cut.slice", "cut.value")
     groups: dict[tuple[str, str | None, str | None], list[Row]] = {}
     for row in cut.groupBy("model", "slice", "value", "status").agg(*sums).collect():
         groups.setdefault((row["model"], row["slice"], row["value"]), []).append(row)

