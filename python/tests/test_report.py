@@ -238,7 +238,7 @@ def test_html_stands_alone(both: EvalResult, tmp_path: Path) -> None:
 def test_html_draws_one_interval_each(both: EvalResult) -> None:
     page = both._repr_html_()
     assert page.count('class="point"') == 4 + 1
-    assert page.count('class="band"') == 3
+    assert page.count('class="band"') == 3 + 1
     assert "0.863, interval 0.829 to 0.889" in page
     assert "<html" not in page
 
