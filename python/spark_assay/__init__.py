@@ -13,6 +13,7 @@ except ImportError as _error:
     ) from _error
 
 from spark_assay import cache, functions, metrics
+from spark_assay._few_shot import few_shot
 from spark_assay._version import __version__
 from spark_assay.cache import Cache
 from spark_assay.compare import Comparison, PairedComparison, compare
@@ -51,6 +52,7 @@ __all__ = [
     "compare",
     "configure",
     "evaluate",
+    "few_shot",
     "functions",
     "gate",
     "jar_path",

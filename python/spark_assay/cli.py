@@ -325,6 +325,7 @@ def _evaluate(spark: SparkSession, config: EvalConfig) -> EvalResult:
             outcome_policy=config.outcome_policy,
             output=config.output.rows,
             cache=config.cache,
+            budget=config.budget,
         )
 
 

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from spark_assay import budget as budgets
 from spark_assay import cache as caches
 from spark_assay import prompts, scoring, session, yaml_nodes
 from spark_assay.cache import Cache
@@ -44,6 +45,7 @@ KEYS = (
     "outcome_policy",
     "output",
     "cache",
+    "budget",
 )
 _DATA = ("format", "path", "table", "schema", "options", "version", "timestamp")
 _CACHE = ("table", "mode", "ttl")
@@ -108,6 +110,7 @@ class EvalConfig:
     outcome_policy: Any
     output: OutputConfig
     cache: Cache | None
+    budget: dict[str, float | int] | None
     title: str
     note: str | None
     root: Node
@@ -154,7 +157,7 @@ def check(root: Node) -> EvalConfig:
         top["models"].fail("models need a prompt")
     if "cluster" in top and "weights" in top:
         top["weights"].fail("give cluster or weights, not both: there is no interval for both")
-    for name in ("prompt", "options", "cache", "repeats"):
+    for name in ("prompt", "options", "cache", "budget", "repeats"):
         if "prediction" in top and name in top:
             top[name].fail(f"'{name}' goes with models; prediction asks nothing")
     return EvalConfig(
@@ -180,6 +183,7 @@ def check(root: Node) -> EvalConfig:
         outcome_policy=_optional(top, "outcome_policy", _policy),
         output=_output(top["output"]) if "output" in top else OutputConfig(),
         cache=_optional(top, "cache", _cache),
+        budget=_optional(top, "budget", _budget),
     )
 
 
@@ -251,6 +255,13 @@ def _repeats(node: Node) -> int:
     if repeats < 1:
         node.fail("'repeats' must be at least 1")
     return repeats
+
+
+def _budget(node: Node, what: str) -> dict[str, float | int] | None:
+    try:
+        return budgets.of(node.plain())
+    except (TypeError, ValueError) as error:
+        node.fail(str(error))
 
 
 def _plain_mapping(node: Node, what: str) -> dict[str, Any]:

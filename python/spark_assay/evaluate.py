@@ -15,6 +15,7 @@ from pyspark.sql.types import StringType
 from pyspark.storagelevel import StorageLevel
 
 from spark_assay import _storage, keys, prompts, scoring, session, settings, sources, summary
+from spark_assay import budget as budgets
 from spark_assay import cache as caches
 from spark_assay._columns import call, col, option_columns
 from spark_assay._custom_metric import check_ranges
@@ -55,6 +56,7 @@ def evaluate(
     outcome_policy: Literal["wrong", "missing"] | None = None,
     output: str | None = None,
     cache: str | Cache | None = None,
+    budget: float | Mapping[str, float | int] | None = None,
     progress: bool | None = None,
 ) -> EvalResult:
     r"""Scores the answers of one or more models, or answers that exist already.
@@ -97,6 +99,8 @@ def evaluate(
             the session has it, else Parquet.
         cache: With ``model``: a cache table (a name, or a path, which has a slash), ``"off"``, ``"session"``, or a
             `Cache` that says more. By default what the session is set to, which is ``"session"`` if nothing else.
+        budget: With ``model``: the most US dollars that this run may spend, or a dict with the most ``usd``, ``tokens``
+            and ``requests``. Rows above it end as ``budget_stopped``, without a call, and are missing in the estimates.
         progress: Whether to show a line with rows done and failed, rate, cost and time left while models are called. By
             default on a terminal and in a notebook.
 
@@ -148,6 +152,7 @@ def evaluate(
         cache=cache,
         cluster=cluster,
         weights=weights,
+        budget=budget,
     )
     spark = session.use(df.sparkSession)
     check_schema(df, request)
@@ -158,7 +163,7 @@ def evaluate(
         plan = _plan(df, keyed, key_column, request)
         record = settings.of_run(spark, request, described, started)
         _check_data(df, keyed, request)
-        with shown(spark, progress if request.models else False):
+        with budgets.used(spark, request.budget), shown(spark, progress if request.models else False):
             rows = _materialize(spark, plan, request.output)
         if request.cache is not None and request.cache.writes:
             _fold(spark)

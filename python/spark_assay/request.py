@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, NumericType, StringType, StructType
 
+from spark_assay import budget as budgets
 from spark_assay import cache as caches
 from spark_assay import keys, metrics, prompts, scoring
 from spark_assay._columns import col
@@ -52,6 +53,7 @@ class Request:
     cache: Cache | None
     cluster: list[str] | None = None
     weights: str | None = None
+    budget: dict[str, float | int] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -80,6 +82,7 @@ def check(
     cache: object,
     cluster: object,
     weights: object,
+    budget: object,
 ) -> Request:
     """Checks the arguments against each other and against the schema.
 
@@ -103,7 +106,7 @@ def check(
         if options is not None and not isinstance(options, Mapping):
             raise TypeError(f"options must be a dict, not a {type(options).__name__}")
     else:
-        for name, value in (("prompt", prompt), ("options", options), ("cache", cache)):
+        for name, value in (("prompt", prompt), ("options", options), ("cache", cache), ("budget", budget)):
             if value is not None:
                 raise ValueError(f"{name}= goes with model=; prediction= asks nothing")
         predictions = _check_predictions(prediction, columns)
@@ -140,6 +143,7 @@ def check(
         cache=caches.of(cache),  # type: ignore[arg-type]
         cluster=clusters,
         weights=weights,
+        budget=budgets.of(budget),
     )
 
 

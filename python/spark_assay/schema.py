@@ -58,6 +58,7 @@ def evaluation() -> dict[str, Any]:
         ),
         "output": _said(_output(), "Where to keep rows and reports."),
         "cache": _said(_cache(), "Where answers are kept and served from."),
+        "budget": _said(_budget(), "The most that the run may spend: US dollars, or amounts by name."),
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -115,6 +116,12 @@ def _prompt() -> dict[str, Any]:
     message = _object({"role": {"enum": list(ROLES)}, "content": {"type": "string"}}, ["role", "content"])
     file = _object({"file": _TEXT}, required=["file"])
     return {"oneOf": [_TEXT, {"type": "array", "items": message, "minItems": 1}, file]}
+
+
+def _budget() -> dict[str, Any]:
+    whole = {"type": "integer", "minimum": 1}
+    money = {"type": "number", "exclusiveMinimum": 0}
+    return {"oneOf": [money, {**_object({"usd": money, "tokens": whole, "requests": whole}), "minProperties": 1}]}
 
 
 def _metrics() -> dict[str, Any]:

@@ -56,6 +56,7 @@ def of_run(spark: SparkSession, request: Request, data: Mapping[str, Any], start
         "repeats": request.repeats,
         "level": request.level,
         "outcome_policy": request.outcome_policy,
+        "budget": request.budget,
         "cache": None if request.cache is None else request.cache.settings(),
     }
 

@@ -122,7 +122,7 @@ private[assay] object FunctionTable {
       "STRING",
       "How far the model calls of the application are, as JSON: `active`, rows done and failed, requests, retries by cause, " +
         "tokens, `cost_usd`, `rows_per_second`, tasks, `elapsed_seconds` and `seconds_left` (null where unknown), and in " +
-        "`quotas` what of each limit was used in the last minute. It is what the driver knows when the query is analyzed: ask " +
+        "`quotas` what of each limit was used in the last minute, in `budget_used` what counts against a budget. It is what the driver knows when the query is analyzed: ask " +
         "again for newer values. Holds nothing of a request or an answer.",
       ("get_json_object(assay_progress(), '$.seconds_left') IS NULL", "true"),
       "misc_funcs",

@@ -74,6 +74,8 @@ private[assay] object QuotaUse {
   *   over the last half minute
   * @param quotas
   *   of every limit, what is used
+  * @param budgetUsed
+  *   what counts against a budget: `requests`, `tokens` and `usd`
   */
 private[assay] final case class Snapshot(
     active: Boolean,
@@ -82,7 +84,8 @@ private[assay] final case class Snapshot(
     tasks: Int,
     rowsPerSecond: Double,
     elapsedSeconds: Double,
-    quotas: Seq[QuotaUse] = Nil
+    quotas: Seq[QuotaUse] = Nil,
+    budgetUsed: JsonNode = JsonValues.emptyObject
 ) {
   private def counter(name: String): Long = counters.getOrElse(name, 0L)
   def rows: Long = counter("rows_ok") + counter("rows_failed")
@@ -102,6 +105,7 @@ private[assay] final case class Snapshot(
     quotas.foreach { q =>
       list.addObject.put("group", q.group).put("dimension", q.dimension).put("limit", q.limit).put("used", q.used)
     }
+    node.set[JsonNode]("budget_used", budgetUsed)
     JsonValues.mapper.writeValueAsString(node)
   }
 
@@ -223,10 +227,10 @@ private[assay] final class ProgressTracker(local: Boolean, now: () => Long = () 
   def snapshot(): Snapshot = {
     // Asked before the lock, which the listener's thread waits for.
     val live = if (local) openCounters() else Map.empty[String, Long]
-    snapshot(live, QuotaUse.all(NativeLibrary.json("quota_totals", JsonValues.emptyObject)))
+    snapshot(live, NativeLibrary.json("quota_totals", JsonValues.emptyObject))
   }
 
-  private def snapshot(live: Map[String, Long], quotas: Seq[QuotaUse]): Snapshot = synchronized {
+  private def snapshot(live: Map[String, Long], report: JsonNode): Snapshot = synchronized {
     val sums = names.values.toSet.map { name: String =>
       val counted = running.valuesIterator.map(_.getOrElse(name, 0L)).sum
       // In local mode a session closes a moment before its task ends; what was seen never shrinks.
@@ -249,7 +253,8 @@ private[assay] final class ProgressTracker(local: Boolean, now: () => Long = () 
       tasks = calling.toSeq.map(_.tasks).sum,
       rowsPerSecond = if (seconds > 0) (shown - before) / seconds else 0,
       elapsedSeconds = if (began == 0) 0 else (lastActive - began) / 1e9,
-      quotas = quotas
+      quotas = QuotaUse.all(report),
+      budgetUsed = if (report.has("budget_used")) report.get("budget_used") else JsonValues.emptyObject
     )
   }
 
