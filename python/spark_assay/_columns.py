@@ -56,9 +56,14 @@ def option_columns(function: str, options: Mapping[str, object]) -> list[Column]
     return [F.struct(*fields)] if fields else []
 
 
+def call_with(name: str, options: Mapping[str, object], *arguments: Column) -> Column:
+    """A function of these arguments and of the options that were given."""
+    return call(name, *arguments, *option_columns(name, options))
+
+
 def pair(name: str, prediction: ColumnOrName, reference: ColumnOrName, options: Mapping[str, object]) -> Column:
     """A function of a prediction and a reference."""
-    return call(name, column(prediction), column(reference), *option_columns(name, options))
+    return call_with(name, options, column(prediction), column(reference))
 
 
 def _value(function: str, name: str, value: object) -> Column:

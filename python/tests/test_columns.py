@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from typing import Any
 
 import pytest
 from pyspark.sql import functions as F
 
+from spark_assay import _functions
 from spark_assay import functions as fn
 from spark_assay._columns import option_columns, quoted
 
@@ -83,10 +86,15 @@ def test_functions_go_by_their_sql_names(column: Any, text: str) -> None:
 
 
 def test_every_function_is_exported() -> None:
-    names = ("_metric_functions", "_corpus_functions", "_semantic_functions", "_stat_functions")
-    modules = (fn.__name__, *(f"spark_assay.{name}" for name in names))
-    mine = {name for name, value in vars(fn).items() if getattr(value, "__module__", "") in modules}
-    assert {name for name in mine if not name.startswith("_")} == set(fn.__all__)
+    defined = {
+        name: value
+        for found in pkgutil.iter_modules(_functions.__path__)
+        for module in [importlib.import_module(f"{_functions.__name__}.{found.name}")]
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", "") == module.__name__ and not name.startswith("_")
+    }
+    assert sorted(defined) == sorted(fn.__all__)
+    assert all(getattr(fn, name) is value for name, value in defined.items())
 
 
 def test_a_model_is_a_name() -> None:

@@ -6,6 +6,7 @@ import doctest
 import importlib
 import json
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from spark_assay import cli, job
+from spark_assay import _functions, cli, job
 
 ROOT = Path(__file__).resolve().parents[3]
 PYTHON = ROOT / "python"
@@ -30,11 +31,7 @@ needs_questions = pytest.mark.skipif(not QUESTIONS.is_file(), reason=f"needs {QU
 @pytest.mark.parametrize(
     "name",
     [
-        "functions",
-        "_metric_functions",
-        "_corpus_functions",
-        "_semantic_functions",
-        "_stat_functions",
+        *(f"_functions.{module.name}" for module in pkgutil.iter_modules(_functions.__path__)),
         "session",
         "evaluate",
         "gate",

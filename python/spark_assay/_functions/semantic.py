@@ -1,4 +1,4 @@
-"""Functions of meaning as SQL functions; `spark_assay.functions` has them."""
+"""Metrics of a row that compare what texts mean."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from spark_assay._columns import ColumnOrName, call, column, option_columns
-
-__all__ = ["llm_bertscore", "llm_cosine_similarity", "llm_semantic_similarity"]
 
 
 def llm_cosine_similarity(a: ColumnOrName, b: ColumnOrName) -> Column:

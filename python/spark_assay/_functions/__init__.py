@@ -1,0 +1,1 @@
+"""The SQL functions, one file for each group; `spark_assay.functions` has them all."""
