@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes lexical.jsonl and stats.jsonl: inputs of our own, expected values from independent libraries.
+"""Writes lexical.jsonl and stats/basic.jsonl: inputs of our own, expected values from independent libraries.
 
     python3.11 -m venv .venv && .venv/bin/pip install -r requirements.txt && .venv/bin/python generate.py
 
@@ -431,4 +431,4 @@ def write(name, key, rows):
 
 if __name__ == "__main__":
     write("lexical.jsonl", "metric", lexical_rows())
-    write("stats.jsonl", "function", stats_rows())
+    write("stats/basic.jsonl", "function", stats_rows())

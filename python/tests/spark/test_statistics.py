@@ -19,7 +19,7 @@ from pyspark.sql.types import StructType
 from spark_assay import functions as fn
 
 ROOT = Path(__file__).resolve().parents[3]
-OWN = ROOT / "tests" / "vectors" / "stats2.jsonl"
+OWN = ROOT / "tests" / "vectors" / "stats" / "tests.jsonl"
 SHARED = Path(os.environ.get("ASSAY_SHARED", ROOT / ".." / "shared")) / "vectors" / "stats_public.json"
 
 RECORD = (

@@ -127,12 +127,12 @@ fn check(path: &Path, at_least: usize) {
 
 #[test]
 fn own_statistics() {
-    check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/stats2.jsonl"), 1500);
+    check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/stats/tests.jsonl"), 1500);
 }
 
 #[test]
 fn own_statistics_of_comparisons() {
-    check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/stats3.jsonl"), 220);
+    check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/stats/margins.jsonl"), 220);
 }
 
 #[test]

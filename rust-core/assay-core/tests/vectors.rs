@@ -367,7 +367,7 @@ fn statistics(file: &Path, at_least: usize) {
 
 #[test]
 fn own_statistics_vectors() {
-    statistics(&own().join("stats.jsonl"), 250);
+    statistics(&own().join("stats/basic.jsonl"), 250);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes stats2.jsonl: tests, effect sizes, agreement, power and distributions by independent libraries.
+"""Writes tests.jsonl: tests, effect sizes, agreement, power and distributions by independent libraries.
 
-    python3.11 -m venv .venv && .venv/bin/pip install -r requirements-stats.txt && .venv/bin/python generate_stats.py
+    python3.11 -m venv .venv && .venv/bin/pip install -r requirements-tests.txt && .venv/bin/python generate_tests.py
 
 With a number, each kind has that many times as many cases, and with a path they go there: for a comparison at large.
 
@@ -37,7 +37,7 @@ mpmath.mp.dps = 40
 
 HERE = pathlib.Path(__file__).parent
 MANY = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-TARGET = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else HERE / "stats2.jsonl"
+TARGET = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else HERE / "tests.jsonl"
 RNG = np.random.Generator(np.random.PCG64(20260101))
 ALTERNATIVES = ["two-sided", "less", "greater"]
 LARGER = {"two-sided": "two-sided", "less": "smaller", "greater": "larger"}

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes stats3.jsonl: margins, repeats, missing values, Hall's interval and paired comparisons of corpora.
+"""Writes margins.jsonl: margins, repeats, missing values, Hall's interval and paired comparisons of corpora.
 
-    python3.11 -m venv .venv && .venv/bin/pip install -r requirements-stats3.txt && .venv/bin/python generate_stats3.py
+    python3.11 -m venv .venv && .venv/bin/pip install -r requirements-margins.txt && .venv/bin/python generate_margins.py
 
-The format is that of generate_stats.py. Margins of shares come from a likelihood that is maximised numerically, Hall's
+The format is that of generate_tests.py. Margins of shares come from a likelihood that is maximised numerically, Hall's
 interval from an equation that is solved numerically, the components of repeats from statsmodels' analysis of variance and
 pingouin, corpora from sacrebleu's scores: all exchanges of rows for approximate randomization, sacrebleu's own paired test for
 its bootstrap. A p-value that is drawn has as its tolerance five standard errors of both sides.
@@ -297,7 +297,7 @@ def corpora():
 
 for make in [means_with_margins, shares_with_margins, repeats, missing, hall, corpora]:
     make()
-with (HERE / "stats3.jsonl").open("w") as file:
+with (HERE / "margins.jsonl").open("w") as file:
     for row in rows:
         file.write(json.dumps(row) + "\n")
 print(f"{len(rows)} rows")
