@@ -29,8 +29,8 @@ def few_shot(
 ) -> str | list[dict[str, str]]:
     r"""A prompt with worked examples before the question: the same ones for every row.
 
-    The examples are drawn by their content and ``seed``, so the same ones each time; take them from other data than what
-    is evaluated. Delimiters have the names and defaults of lm-evaluation-harness.
+    The examples are drawn by their content and ``seed``, so the same ones each time; take them from other data than
+    what is evaluated. Delimiters have the names and defaults of lm-evaluation-harness.
 
     Args:
         prompt: As for `evaluate`: a Jinja template, chat messages with templates, or the path of a file with either.
