@@ -1,6 +1,6 @@
 # Every habit of the project; `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test counterparts lint bench coverage soak compliance docs wheel format clean
+.PHONY: help build demo test counterparts lint bench coverage soak compliance docs site wheel format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ compliance: ## Try every fault of the independent servers and write docs/complia
 
 docs: ## Write the generated parts of docs/
 	scripts/docs
+
+site: ## Build the pages of docs/ as a site, .build/site
+	scripts/docs site
 
 wheel: build ## Build the Python wheel with the jar inside, into dist/
 	scripts/wheel

@@ -8,6 +8,7 @@ import json
 import os
 import pkgutil
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -51,7 +52,21 @@ def blocks(path: Path) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("name", ["README.md", "python/README.md", "docs/custom-metrics.md", "docs/evaluation.md"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "python/README.md",
+        "docs/custom-metrics.md",
+        "docs/evaluation.md",
+        "docs/howto/cache.md",
+        "docs/howto/databricks.md",
+        "docs/howto/from-spark-llm-eval.md",
+        "docs/howto/keys.md",
+        "docs/howto/rate-limits.md",
+        "docs/index.md",
+    ],
+)
 def test_readme(classic: SparkSession, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = blocks(ROOT / name)
     if not found:
@@ -59,6 +74,48 @@ def test_readme(classic: SparkSession, name: str, capsys: pytest.CaptureFixture[
     names: dict[str, Any] = {}
     for block in found:
         exec(compile(block, name, "exec"), names)
+
+
+def test_pages_with_commands(classic: SparkSession, tmp_path: Path) -> None:
+    """Their files, commands and Python, in order and in an empty folder."""
+    pages = [str(ROOT / "docs" / name) for name in ("tutorial.md", "howto/ci-gate.md")]
+    command = [sys.executable, str(Path(__file__).with_name("run_pages.py")), *pages]
+    submit = "--conf spark.ui.enabled=false --conf spark.sql.shuffle.partitions=2 pyspark-shell"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(PYTHON),
+        "PYTHONIOENCODING": "utf-8",
+        "PYSPARK_SUBMIT_ARGS": submit,
+    }
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=1200, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    shown = re.findall(r"^```text\n(.*?)^```", Path(pages[1]).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert shown
+    assert all(text in done.stdout for text in shown)
+    assert "0.215 – 0.785" in done.stdout
+    for made in ("capitals.html", "contains.html", "contains.md", "contains.xml", "bot.html", "gate.xml", "gate.md"):
+        assert (tmp_path / made).is_file()
+
+
+def test_tasks_of_the_databricks_bundle(
+    classic: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = ROOT / "examples" / "databricks" / "src"
+    (tmp_path / "a.csv").write_text("id,answer\n" + "".join(f"{i},a\n" for i in range(400)), encoding="utf-8")
+    (tmp_path / "eval.yaml").write_text(
+        f"data: {tmp_path}/a.csv\nprediction: answer\nreference: answer\nkey: id\n", encoding="utf-8"
+    )
+    run, rules = str(tmp_path / "run"), ROOT / "examples" / "databricks" / "gate.yaml"
+    monkeypatch.setattr(sys, "argv", ["evaluate.py", str(tmp_path / "eval.yaml"), f"output.rows={run}"])
+    runpy.run_path(str(source / "evaluate.py"), run_name="__main__")
+    monkeypatch.setattr(sys, "argv", ["gate.py", str(rules), run, run])
+    runpy.run_path(str(source / "gate.py"), run_name="__main__")
+    assert "Gate: PASS" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["evaluate.py", str(tmp_path / "no.yaml")])
+    with pytest.raises(SystemExit, match="2"):
+        runpy.run_path(str(source / "evaluate.py"), run_name="__main__")
 
 
 def test_metrics_page(spark: SparkSession) -> None:
