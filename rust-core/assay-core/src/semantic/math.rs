@@ -1,12 +1,13 @@
 //! What a layer does besides products. Sums run in sixteen lanes and functions are polynomials of fused multiply-adds, so that
 //! the bits are the same on any machine, and fast where it has vectors.
 
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
 
 const LANES: usize = 16;
 
-/// Runs `f` with the machine's vectors.
-fn vectorized<R>(f: impl FnOnce() -> R) -> R {
+/// Runs `f` with the machine's vectors. A closure of more than a line is not inlined where they are known, and each of its
+/// multiply-adds is then a call: such work is a [`NullaryFnOnce`] whose `call` is always inlined.
+fn vectorized<F: NullaryFnOnce>(f: F) -> F::Output {
     Arch::new().dispatch(f)
 }
 
@@ -114,43 +115,90 @@ impl Activation {
     }
 
     pub(super) fn apply(self, values: &mut [f32]) {
+        vectorized(Applied { activation: self, values });
+    }
+}
+
+struct Applied<'a> {
+    activation: Activation,
+    values: &'a mut [f32],
+}
+
+impl NullaryFnOnce for Applied<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
         // One loop for each: a choice inside the loop would keep it from vectors.
-        match self {
-            Activation::Gelu => vectorized(|| values.iter_mut().for_each(|v| *v = Activation::Gelu.of(*v))),
-            Activation::GeluTanh => vectorized(|| values.iter_mut().for_each(|v| *v = Activation::GeluTanh.of(*v))),
-            other => vectorized(|| values.iter_mut().for_each(|v| *v = other.of(*v))),
+        macro_rules! each {
+            ($($activation:ident),+) => {
+                match self.activation {
+                    $(Activation::$activation => {
+                        for value in self.values.iter_mut() {
+                            *value = Activation::$activation.of(*value);
+                        }
+                    })+
+                }
+            };
         }
+        each!(Gelu, GeluTanh, Relu, Silu, Tanh);
     }
 }
 
 /// Puts `mean 0, variance 1, times weight, plus bias` in place of each row.
 pub(super) fn layer_norm(rows: &mut [f32], weight: &[f32], bias: Option<&[f32]>, epsilon: f32) {
-    let width = weight.len();
-    vectorized(|| {
-        for row in rows.chunks_exact_mut(width) {
+    vectorized(LayerNorm { rows, weight, bias, epsilon });
+}
+
+struct LayerNorm<'a> {
+    rows: &'a mut [f32],
+    weight: &'a [f32],
+    bias: Option<&'a [f32]>,
+    epsilon: f32,
+}
+
+impl NullaryFnOnce for LayerNorm<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let width = self.weight.len();
+        for row in self.rows.chunks_exact_mut(width) {
             let mean = reduce(row, 0.0, |v| v, |a, b| a + b) / width as f32;
             let variance = reduce(row, 0.0, |v| (v - mean) * (v - mean), |a, b| a + b) / width as f32;
-            let scale = 1.0 / (variance + epsilon).sqrt();
-            match bias {
+            let scale = 1.0 / (variance + self.epsilon).sqrt();
+            match self.bias {
                 Some(bias) => {
-                    for ((value, weight), bias) in row.iter_mut().zip(weight).zip(bias) {
+                    for ((value, weight), bias) in row.iter_mut().zip(self.weight).zip(bias) {
                         *value = ((*value - mean) * scale).mul_add(*weight, *bias);
                     }
                 }
                 None => {
-                    for (value, weight) in row.iter_mut().zip(weight) {
+                    for (value, weight) in row.iter_mut().zip(self.weight) {
                         *value = (*value - mean) * scale * weight;
                     }
                 }
             }
         }
-    });
+    }
 }
 
-/// Softmax of each row of `width` numbers, times `scale` before.
+/// Softmax of each row of `width` numbers.
 pub(super) fn softmax(rows: &mut [f32], width: usize) {
-    vectorized(|| {
-        for row in rows.chunks_exact_mut(width) {
+    vectorized(Softmax { rows, width });
+}
+
+struct Softmax<'a> {
+    rows: &'a mut [f32],
+    width: usize,
+}
+
+impl NullaryFnOnce for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for row in self.rows.chunks_exact_mut(self.width) {
             let greatest = reduce(row, f32::NEG_INFINITY, |v| v, larger);
             for value in row.iter_mut() {
                 *value = exp(*value - greatest);
@@ -160,7 +208,7 @@ pub(super) fn softmax(rows: &mut [f32], width: usize) {
                 *value *= scale;
             }
         }
-    });
+    }
 }
 
 /// `to += from`, element by element.
