@@ -128,7 +128,7 @@ def fragment(result: EvalResult, *, title: str = "Evaluation", note: str | None 
         f'<p class="note">{text(note)}</p>' if note else "",
         _facts(result),
         *(_section(section, result) for section in fmt.sections(result, fmt.MAX_VALUES_HTML)),
-        _html_compare.section(result.comparison) if result.comparison is not None else "",
+        f"<h2>Comparison</h2>\n{_html_compare.section(result.comparison)}" if result.comparison is not None else "",
         _calls(result),
         *_html_details.parts(result),
         _html_details.settings(result),
@@ -140,7 +140,9 @@ def fragment(result: EvalResult, *, title: str = "Evaluation", note: str | None 
 
 def comparison_fragment(comparison: Comparison) -> str:
     """Comparisons alone, for a notebook's output."""
-    return f'<style>{STYLE}</style>\n<div class="assay">\n{_html_compare.section(comparison)}\n</div>'
+    return (
+        f'<style>{STYLE}</style>\n<div class="assay">\n<h2>Comparison</h2>\n{_html_compare.section(comparison)}\n</div>'
+    )
 
 
 def comparison_page(comparison: Comparison, *, title: str) -> str:

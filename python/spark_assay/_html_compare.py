@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 STYLE = """
 .assay .verdicts{margin:8px 0 12px;padding:0;list-style:none}
 .assay .verdicts li{margin:0 0 6px;padding:2px 0 2px 12px;border-left:3px solid var(--v);max-width:84ch}
+.assay h3{font-size:13px;font-weight:650;margin:22px 0 2px;color:inherit}
 .assay .compared .bar{width:40%;min-width:150px}
 .assay .compared .est{font-weight:650}
 .assay .compared .said{white-space:nowrap}
@@ -27,6 +28,9 @@ height:40px;vertical-align:bottom}
 .assay .compared thead{display:none}
 .assay .compared tr{display:grid;grid-template-columns:minmax(0,1fr) auto auto;column-gap:10px;align-items:baseline}
 .assay .compared th,.assay .compared td{height:auto;padding:0;width:auto;min-width:0}
+.assay .compared .said{order:5}
+.assay .compared .p{order:6;grid-column:2/-1}
+.assay .compared .p::before{content:"p "}
 .assay .compared .bar{grid-column:1/-1;order:8;width:auto;min-width:0;padding:0 2px 6px}
 .assay .compared .cut{display:block;margin-top:12px}
 .assay .compared .cut th{display:block;padding-bottom:2px}
@@ -41,7 +45,7 @@ _WORDS = {"better": "better", "worse": "worse", "negligible": "negligible", "not
 
 
 def section(comparison: Comparison) -> str:
-    """The part of a report: verdicts, then a table for each pair of models."""
+    """Verdicts, then a table for each pair of models."""
     said = "".join(
         f'<li style="--v:{_COLOURS[p.verdict]}">{text(p.sentence)}</li>'
         for p in comparison.pairs
@@ -53,12 +57,12 @@ def section(comparison: Comparison) -> str:
         for pair in models
     ]
     notes = "".join(f'<p class="soft">{text(note)}</p>' for note in comparison.notes)
-    return "\n".join(["<h2>Comparison</h2>", f'<ul class="verdicts">{said}</ul>', *tables, notes])
+    return "\n".join([f'<ul class="verdicts">{said}</ul>', *tables, notes])
 
 
 def _table(found: list[PairedComparison], candidate: str, baseline: str, *, level: float) -> str:
     head = [
-        f'<th scope="col">{text(candidate)} minus {text(baseline)}</th>',
+        '<th scope="col"></th>',
         '<th class="num" scope="col">difference</th>',
         f'<th class="num" scope="col">{text(fmt.percent(level))} interval</th>',
         '<th class="bar" scope="col"></th>',
@@ -81,6 +85,7 @@ def _table(found: list[PairedComparison], candidate: str, baseline: str, *, leve
                 left = fmt.plural(len(cut) - len(largest), "more value")
                 rows.append(f'<tr><td class="soft" colspan="6">and {left} with fewer pairs</td></tr>')
     return (
+        f"<h3>{text(candidate)} minus {text(baseline)}</h3>\n"
         f'<table class="compared"><thead><tr>{"".join(head)}</tr></thead>\n<tbody>\n'
         + "\n".join(rows)
         + "\n</tbody></table>"
@@ -104,7 +109,7 @@ def _line(p: PairedComparison, label: str, reach: float) -> str:
         f'<td class="num est">{"—" if d.estimate is None else f"{d.estimate:+.3f}"}</td>',
         f'<td class="num soft">{interval}</td>',
         f'<td class="bar">{_bar(p, reach)}</td>',
-        f'<td class="num soft">{text(fmt.p_value(p.p_adjusted))}</td>',
+        f'<td class="num soft p">{text(fmt.p_value(p.p_adjusted))}</td>',
         f'<td class="said" title="{text(p.sentence)}">{said}</td>',
     ]
     colour = "var(--m0)" if p.verdict == "not_shown" else _COLOURS[p.verdict]
