@@ -75,8 +75,8 @@ class Estimate:
         slice: The column that cuts the data; ``None`` for all rows.
         value: The value of that column as text; ``None`` for all rows and for NULL.
         estimate: The mean under ``outcome_policy``, with ``lower`` and ``upper`` at ``level``.
-        lower: The lower end of the interval.
-        upper: The upper end of the interval.
+        lower: The lower end of the interval, no lower than the metric can be.
+        upper: The upper end of the interval, no higher than the metric can be.
         std_error: The standard error.
         n: Rows in the estimate.
         n_null: Rows that are not.
@@ -330,8 +330,8 @@ def _estimate(row: Row, metric: Metric, policy: st.OutcomePolicy, usage: Usage) 
         slice=row["slice"],
         value=row["value"],
         estimate=shown["estimate"],
-        lower=shown["lower"],
-        upper=shown["upper"],
+        lower=_within(metric, shown["lower"]),
+        upper=_within(metric, shown["upper"]),
         std_error=shown["std_error"],
         n=shown["n"],
         n_null=shown["n_null"],
@@ -345,6 +345,14 @@ def _estimate(row: Row, metric: Metric, policy: st.OutcomePolicy, usage: Usage) 
         estimate_worst=worst,
         estimate_best=best,
     )
+
+
+def _within(metric: Metric, end: float | None) -> float | None:
+    """An end of an interval within what the metric can be: no mean lies outside, so the interval holds it as often."""
+    if end is None or metric.info.range is None:
+        return end
+    low, high = metric.info.range
+    return min(max(end, low), high)
 
 
 def _bounds(row: Row, metric: Metric, shown: Row) -> tuple[float | None, float | None]:

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 import spark_assay as assay
 from spark_assay import functions as fn
-from spark_assay import status
+from spark_assay import status, summary
 
 pytestmark = pytest.mark.standin
 
@@ -334,3 +334,9 @@ def test_preview_takes_some_rows(df: DataFrame, n: Any) -> None:
         assay.preview(df, prompt="{{ question }}", n=n)
     with pytest.raises(ValueError, match="options= goes with model="):
         assay.preview(df, prompt="{{ question }}", options={"seed": 1})
+
+
+def test_an_interval_ends_where_the_metric_does() -> None:
+    f1, wer = assay.Metric("token_f1"), assay.Metric("wer")
+    assert [summary._within(f1, x) for x in (-0.4, 0.3, 1.7, None)] == [0.0, 0.3, 1.0, None]
+    assert summary._within(wer, -0.4) == -0.4
