@@ -57,8 +57,8 @@ def assay_progress() -> Column:
     Returns:
         STRING: JSON with ``active``, ``rows``, ``rows_ok``, ``rows_failed``, ``requests``, retries by cause, tokens,
         ``cost_usd``, ``rows_per_second``, ``tasks``, ``tasks_done``, ``elapsed_seconds``, ``seconds_left`` (null where
-        it is unknown), and ``quotas``: of each limit its ``group``, ``dimension``, ``limit`` a minute and what of it
-        was ``used`` in the last minute.
+        it is unknown), ``quotas``: of each limit its ``group``, ``dimension``, ``limit`` a minute and what of it was
+        ``used`` in the last minute, and ``budget_used``: the ``requests``, ``tokens`` and ``usd`` of the application.
 
     Examples:
         >>> spark.range(1).select(F.get_json_object(assay_progress(), "$.active")).first()[0]
