@@ -470,6 +470,25 @@ def test_more_values_than_are_kept(spark: SparkSession) -> None:
         spark.conf.unset("spark.assay.stats.maxValues")
 
 
+def test_many_values_are_kept_as_sums(spark: SparkSession) -> None:
+    def run(partitions: int, method: str) -> Any:
+        frame = spark.range(0, 200_000, 1, partitions).selectExpr("xxhash64(id) / power(2D, 63) + 1000 AS x")
+        row = frame.agg(
+            fn.mean_ci("x", method=method).alias("r"),  # type: ignore[arg-type]
+            F.avg("x").alias("mean"),
+            F.stddev_samp("x").alias("sd"),
+        ).first()
+        assert row is not None
+        assert row["r"]["estimate"] == pytest.approx(row["mean"], rel=1e-13)
+        assert row["r"]["std_error"] == pytest.approx(row["sd"] / math.sqrt(200_000), rel=1e-9)
+        half = (row["r"]["upper"] - row["r"]["lower"]) / 2
+        assert half == pytest.approx(1.95997 * row["r"]["std_error"], rel=1e-4)
+        return repr(row["r"])
+
+    for method in ("t", "hall", "bca_analytic"):
+        assert run(1, method) == run(7, method) == run(64, method)
+
+
 DEGENERATE = {
     "nothing": "SELECT 1D AS a, 1D AS b, 'x' AS c, array(1D, 1D) AS r WHERE 1 > 2",
     "NULL": "SELECT CAST(NULL AS DOUBLE) AS a, CAST(NULL AS DOUBLE) AS b, 'x' AS c, CAST(NULL AS ARRAY<DOUBLE>) AS r",

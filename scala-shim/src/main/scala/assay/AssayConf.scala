@@ -118,8 +118,9 @@ object AssayConf {
     "spark.assay.stats.maxValues",
     "16777216",
     "rows",
-    "So many rows of a group an aggregate keeps where more than 4096 of them are distinct; 8 bytes each and column. Above it a mean is " +
-      "finished from exact sums of powers, as t or bca_analytic, and other statistics are NULL with a reason."
+    "So many rows of a group an aggregate keeps where more than 4096 of them are distinct; 8 bytes each and column. Above it, and " +
+      "above 65536 in any case where nothing is drawn, a mean is finished from exact sums of powers, as hall, t, normal or " +
+      "bca_analytic; other statistics are NULL with a reason."
   )
 
   val settings: Seq[Setting] =

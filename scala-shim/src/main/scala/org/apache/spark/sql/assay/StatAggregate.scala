@@ -48,7 +48,10 @@ private[assay] case class StatAggregate(
   }
 
   @transient private lazy val options: ObjectNode = kind.options(name, children)
-  @transient private lazy val layout: StatLayout = kind.layout(children, maxRows)
+  @transient private lazy val layout: StatLayout = {
+    val enough = kind.keepsMoments && StatAggregate.isClosedForm(options)
+    kind.layout(children, if (enough) math.min(maxRows, StatAggregate.MostForMoments) else maxRows)
+  }
   @transient private lazy val row: StatRow = new StatRow(kind, children)
 
   override def createAggregationBuffer(): StatState = new StatState(layout)
@@ -74,6 +77,17 @@ private[assay] case class StatAggregate(
 }
 
 private[assay] object StatAggregate {
+
+  /** More values than that are not kept where sums of their powers say as much: a state of kilobytes instead of megabytes. */
+  private val MostForMoments = 1L << 16
+  private val closedForms = Set("t", "normal", "hall", "bca_analytic")
+
+  /** Whether an interval needs four moments only. `auto` is one that does wherever there are more than a few values. */
+  private def isClosedForm(options: ObjectNode): Boolean = {
+    val method = options.path("method").asText("auto")
+    closedForms(method) || (method == "auto" && options.path("kind").asText("auto") != "binary")
+  }
+
   def of(name: String): Seq[Expression] => StatAggregate =
     StatAggregate(name, _, AssayConf.long(SQLConf.get, AssayConf.StatsMaxValues))
 }
