@@ -92,18 +92,19 @@ def main() -> None:
                 ours = measure([args.rate, *numbers])
                 theirs = measure([sys.executable, str(HERE / "semantic.py"), "--peer", *numbers])
             rows.append((what, words, len(data), ours, theirs))
-    text = render(rows, args.threads)
+    text = render(rows, args.threads, args.scale)
     print(text)
     if args.write:
         Path(args.write).write_text(text, encoding="utf-8")
 
 
-def render(rows: list[tuple], threads: int) -> str:
+def render(rows: list[tuple], threads: int, scale: float) -> str:
     about = machine.describe()
+    command = "scripts/bench semantic" + (f" --scale {scale:g}" if scale != 1 else "")
     lines = [
         "# Local models",
         "",
-        "`scripts/bench semantic` writes this page: all-MiniLM-L6-v2 in single precision on the CPU, the same texts for both, "
+        f"`{command}` writes this page: all-MiniLM-L6-v2 in single precision on the CPU, the same texts for both, "
         f"{threads} threads, medians of the rounds after the first. Texts have very different lengths. BERTScore has the last "
         "layer and distinct texts. Memory is the most that the process held.",
         "",
