@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 import spark_assay as assay
 from spark_assay import functions as fn
 from spark_assay import status, summary
+from spark_assay._columns import call
 
 pytestmark = pytest.mark.standin
 
@@ -151,7 +152,7 @@ def test_named_answers_and_the_hash_key(df: DataFrame) -> None:
 
 
 def test_completions_are_answers_too(df: DataFrame) -> None:
-    completed = df.withColumn("c", fn.call("llm_complete", F.lit("m"), F.col("question")))
+    completed = df.withColumn("c", call("llm_complete", F.lit("m"), F.col("question")))
     result = assay.evaluate(completed, prediction="c", reference="expected", key="id")
     assert result.counts == {"c": {"ok": 40, "refused": 10, "timeout": 10}}
     assert result["exact_match"].n == 50
