@@ -13,7 +13,6 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 import spark_assay as assay
-from spark_assay import functions as fn
 from spark_assay import status, summary
 from spark_assay._columns import call
 
